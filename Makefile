@@ -1,0 +1,46 @@
+# Everything here sets itself up: a machine with Python 3.11+ and make is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test check bench dev lock test-long test-redis clean
+
+run: $(READY)  ## embedded store, gateway, simulated chargers and partner, live in the terminal
+	$(BIN)/gateway demo
+
+test: $(READY)  ## every test but the long suites
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## CPU and memory as ratios to a floor measured in the same run
+	$(BIN)/python -m bench
+
+test-long: $(READY)  ## the suites that take longer than anyone waits for
+	$(BIN)/python -m pytest -m long
+
+test-redis: $(READY)  ## all tests, or those of TESTS=, on an installed redis-server instead of the embedded Valkey
+	@command -v redis-server >/dev/null || { echo "redis-server is not installed" >&2; exit 1; }
+	GATEWAY_TEST_STORE_SERVER=$$(command -v redis-server) $(BIN)/python -m pytest $(TESTS)
+
+dev: $(READY)  ## a shell-ready environment: source .venv/bin/activate
+
+lock: $(READY)  ## resolve pyproject.toml anew into the hashed lock file, which names no index host
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --extra dev \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header \
+		--output-file requirements.lock pyproject.toml
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,34 @@
+"""What the operator's API needs from other edges, which it must not import."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from gateway.domain.partners import Partner
+
+Check = Callable[[], Awaitable[str | None]]
+"""A part of readiness: None when all is well, else the reason why not."""
+
+Frames = Callable[[str], list[dict[str, Any]]]
+"""The last frames of a charge point, both ways, secrets masked."""
+
+
+class Registrar(Protocol):
+    """The credentials handshake towards partners."""
+
+    async def register(
+        self, partner_id: str | None, versions_url: str, token_a: str, name: str
+    ) -> Partner:
+        """Register with a platform that gave us its token. Raises `RegistrationFailed`."""
+        ...
+
+    async def unregister(self, partner_id: str) -> None:
+        """End a registration, here whatever the partner answers. Raises `RegistrationFailed`."""
+        ...
+
+
+class DeliveryStatus(Protocol):
+    """What partners are owed."""
+
+    async def status(self, partner_id: str) -> dict[str, Any] | None:
+        """How deliveries to a partner stand; None while it is not delivered to."""
+        ...

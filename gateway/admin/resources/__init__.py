@@ -1,0 +1,1 @@
+"""The calls of the operator's API, by what they are about."""

@@ -1,0 +1,120 @@
+"""Tariffs: OCPI 2.3.0 documents, and what a session would cost."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from gateway.admin.calls import NO_CONTENT, PAGING, PARTY, Answer, Call, Route, listed
+from gateway.admin.errors import NotFound
+from gateway.admin.lists import part
+from gateway.admin.resources import party
+from gateway.admin.resources.documents import identified
+from gateway.admin.services import Services
+from gateway.canonical.tariffs import Tariff
+from gateway.domain.party import Party
+from gateway.store import PageQuery
+
+EXAMPLE = {
+    "id": "T1",
+    "currency": "EUR",
+    "tax_included": "NO",
+    "elements": [{"price_components": [{"type": "ENERGY", "price": 0.30, "step_size": 1}]}],
+}
+
+
+class PriceBody(BaseModel):
+    """A session in OCPI's own shapes."""
+
+    start_date_time: str
+    end_date_time: str
+    time_zone: str = Field("UTC", description="IANA name")
+    charging_periods: list[dict[str, Any]]
+
+
+class TariffCalls:
+    """`/tariffs`."""
+
+    def __init__(self, services: Services) -> None:
+        self._tariffs = services.tariffs
+        self._parties = services.parties
+
+    async def listing(self, call: Call) -> Answer:
+        """All of them."""
+        found: list[Any] = []
+        for one in party.asked(call, self._parties):
+            found += (await self._tariffs.page(one, PageQuery(limit=100_000))).items
+        return listed(part(found, call.window(None)), len(found))
+
+    async def get(self, call: Call) -> Answer:
+        """One."""
+        return Answer((await self._find(call))[1])
+
+    async def put(self, call: Call) -> Answer:
+        """Create or replace one; running sessions keep the one they started with."""
+        document = identified(call)
+        owner = party.owner(call, document, self._parties)
+        tariff, created = await self._tariffs.put(owner, document)
+        return Answer(tariff, 201 if created else 200)
+
+    async def delete(self, call: Call) -> Answer:
+        """Delete one."""
+        owner, tariff = await self._find(call)
+        await self._tariffs.remove(owner, tariff["id"])
+        return NO_CONTENT
+
+    async def price(self, call: Call) -> Answer:
+        """The CDR's totals for a made-up session, and every line with its clause."""
+        owner, tariff = await self._find(call)
+        priced = await self._tariffs.price(owner, tariff["id"], call.object())
+        if priced is None:
+            raise NotFound("There is no such tariff")
+        return Answer(priced)
+
+    async def _find(self, call: Call) -> tuple[Party, dict[str, Any]]:
+        for one in party.asked(call, self._parties):
+            found = await self._tariffs.get(one, call.path["id"])
+            if found is not None:
+                return one, found
+        raise NotFound("There is no such tariff")
+
+    def routes(self) -> list[Route]:
+        """The calls."""
+        unknown = {404: "unknown tariff"}
+        return [
+            Route("GET", "/tariffs", "All tariffs", self.listing, query=(PARTY, *PAGING)),
+            Route(
+                "GET",
+                "/tariffs/{id}",
+                "One tariff",
+                self.get,
+                query=(PARTY,),
+                answers={200: "the tariff", **unknown},
+            ),
+            Route(
+                "PUT",
+                "/tariffs/{id}",
+                "Create or replace a tariff",
+                self.put,
+                body=Tariff,
+                example=EXAMPLE,
+                query=(PARTY,),
+                answers={200: "replaced", 201: "created", 422: "what breaks the standard"},
+            ),
+            Route(
+                "DELETE",
+                "/tariffs/{id}",
+                "Delete a tariff; partners get a DELETE",
+                self.delete,
+                query=(PARTY,),
+                answers={204: "deleted", **unknown},
+            ),
+            Route(
+                "POST",
+                "/tariffs/{id}/price",
+                "What a session would cost",
+                self.price,
+                body=PriceBody,
+                query=(PARTY,),
+                answers={200: "total_cost, ... as 2.3.0 Price; lines", **unknown, 422: "why not"},
+            ),
+        ]

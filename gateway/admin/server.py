@@ -1,0 +1,109 @@
+"""The operator's server: which calls there are, and the listener."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from aiohttp import web
+
+from gateway.admin.calls import Answer, Call, Route
+from gateway.admin.guard import allowed_hosts
+from gateway.admin.health import Health
+from gateway.admin.live import LiveEvents
+from gateway.admin.openapi import describe
+from gateway.admin.pages import add_pages
+from gateway.admin.pipeline import API, HOSTS, MAX_BODY_BYTES, adapt, edge
+from gateway.admin.resources.books import BookCalls
+from gateway.admin.resources.charge_points import ChargePointCalls
+from gateway.admin.resources.events import EventCalls
+from gateway.admin.resources.locations import LocationCalls
+from gateway.admin.resources.partners import PartnerCalls
+from gateway.admin.resources.reports import ReportCalls
+from gateway.admin.resources.tariffs import TariffCalls
+from gateway.admin.resources.tokens import TokenCalls
+from gateway.admin.resources.transactions import TransactionCalls
+from gateway.admin.services import Services
+
+__all__ = ["AdminServer", "Services", "create_app"]
+
+# aiohttp closes a connection whose headers have not come, or that idles, after this long (S16).
+HEADER_SECONDS = 12.0
+
+
+def create_app(services: Services) -> web.Application:
+    """The application of the operator's listener."""
+    app = web.Application(
+        middlewares=[edge(services.operator_token)],
+        client_max_size=MAX_BODY_BYTES,
+    )
+    app[HOSTS] = None
+    live = LiveEvents(services)
+    for route in _described(_routes(services, live)):
+        app.router.add_route(route.method, API + route.pattern, adapt(route))
+    health = Health(services)
+    app.router.add_get("/health", health.health)
+    app.router.add_get("/ready", health.ready)
+    app.router.add_get("/metrics", health.metrics)
+    add_pages(app)
+
+    async def end_streams(_: web.Application) -> None:
+        await live.close()
+
+    app.on_shutdown.append(end_streams)
+    return app
+
+
+def _routes(services: Services, live: LiveEvents) -> list[Route]:
+    partners = PartnerCalls(services)
+    return [
+        *ChargePointCalls(services).routes(),
+        *TransactionCalls(services).routes(),
+        *LocationCalls(services).routes(),
+        *TariffCalls(services).routes(),
+        *TokenCalls(services).routes(),
+        *BookCalls(services).routes(),
+        *partners.routes(),
+        *EventCalls(live, partners).routes(),
+        *ReportCalls(services).routes(),
+    ]
+
+
+def _described(routes: list[Route]) -> list[Route]:
+    """The routes and the one that describes them all, itself included."""
+
+    async def openapi(call: Call) -> Answer:
+        return Answer(describe(everything, API, _version()))
+
+    everything = [*routes, Route("GET", "/openapi.json", "This description", openapi)]
+    return everything
+
+
+def _version() -> str:
+    try:
+        return version("ocpp-ocpi-gateway")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class AdminServer:
+    """The listener of the operator's server."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._app = app
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=HEADER_SECONDS,
+            lingering_time=2.0,
+            shutdown_timeout=10.0,
+        )
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port, which matters if 0 was asked for."""
+        self._app[HOSTS] = allowed_hosts(host)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, backlog=256).start()
+        address: tuple[str, int] = self._runner.addresses[0][:2]
+        return address[1]
+
+    async def close(self) -> None:
+        """Stop listening, end the live streams, let running requests end."""
+        await self._runner.cleanup()

@@ -1,0 +1,259 @@
+"""The composition root: builds every object, starts them in order, drains them in reverse."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from gateway.admin.server import AdminServer
+from gateway.admin.server import Services as AdminServices
+from gateway.admin.server import create_app as create_admin_app
+from gateway.delivery import Deliveries, DeliveryPolicy
+from gateway.ocpi import server as ocpi
+from gateway.ocpi.client import OcpiClient
+from gateway.ocpi.command_results import CommandResultSender
+from gateway.ocpi.platform import Platform
+from gateway.ocpi.received_tokens import ReceivedTokens
+from gateway.ocpi.registration import Registration
+from gateway.ocpi.safe_http import SafeHttp
+from gateway.ocpi.sender import ObjectSender
+from gateway.ocpi.token_authorizer import RealTimeAuthorizer
+from gateway.ocpi.token_pull import TokenPull
+from gateway.ocpi.versions import v221
+from gateway.ocpp.charge_point_services import ChargePointServices
+from gateway.ocpp.server import OcppServer
+from gateway.ocpp.tls import server_context
+from gateway.services.authorization import AuthorizationService
+from gateway.services.billing import Billing
+from gateway.services.charge_points import ChargePoints
+from gateway.services.commands import CommandService
+from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.locations import LocationCatalogue
+from gateway.services.own_tokens import OwnTokens
+from gateway.services.parties import PartyBook, PartyInfo
+from gateway.services.partners import PartnerDirectory
+from gateway.services.provisioning import Provisioning
+from gateway.services.routing import StationRouter
+from gateway.services.stale import StaleTransactions
+from gateway.services.status import StatusService
+from gateway.services.tariffs import TariffBook
+from gateway.services.transactions import TransactionService
+from gateway.settings import Settings, operator_token, secret_key
+from gateway.store import Store
+from gateway.store.embedded import EmbeddedServer
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of the whole process."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the listeners really are, once they are up."""
+
+    ocpp: str
+    ocpp_tls: str | None
+    ocpi: str
+    operator: str
+
+
+class Gateway:
+    """One running gateway process. Make it with `Gateway.start`, end it with `close`."""
+
+    def __init__(self, addresses: Addresses, stack: AsyncExitStack, token: str) -> None:
+        self.addresses = addresses
+        self.operator_token = token
+        self._stack = stack
+
+    @classmethod
+    async def start(cls, settings: Settings) -> "Gateway":
+        """Build and start everything.
+
+        Raises `OSError` (a port is taken), `StoreError` and `ValueError` (a setting is wrong);
+        then nothing is left running.
+        """
+        async with AsyncExitStack() as stack:
+            store = await _open_store(settings, stack)
+            gateway = await _build(settings, store, stack)
+            gateway._stack = stack.pop_all()
+            return gateway
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Stop taking work, finish what is in flight, then let go of the store."""
+        log.info("shutting down")
+        await self._stack.aclose()
+        log.info("shut down")
+
+
+async def _open_store(settings: Settings, stack: AsyncExitStack) -> Store:
+    if settings.redis_url is not None:
+        url = settings.redis_url.get_secret_value()
+    else:
+        embedded = await EmbeddedServer.start(settings.data_dir)
+        stack.push_async_callback(embedded.stop)
+        url = embedded.url
+    store = await Store.open(url, secret_key=secret_key(settings), node_id=settings.node_id)
+    stack.push_async_callback(store.close)
+    return store
+
+
+async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gateway:  # noqa: PLR0914
+    now, node_id = utc_now, settings.node_id
+    ocpi_port = settings.ocpi_port or _free_port(settings.ocpi_host)
+    public_url = settings.ocpi_public_url or f"http://{settings.ocpi_host}:{ocpi_port}"
+    parties = PartyBook(PartyInfo(settings.party, settings.business_name))
+
+    partners = PartnerDirectory(store, now)
+    await _started(stack, partners.load, partners.close)
+    http = SafeHttp(settings.ocpi_allow_private_hosts)
+    stack.push_async_callback(http.close)
+    client = OcpiClient(http, now=now)
+
+    catalogue = LocationCatalogue(store, partners, now)
+    tariffs = TariffBook(store, partners, now)
+    publisher = EvsePublisher(store, partners, now)
+    billing = Billing(store, settings.currency, now, settings.session_interval)
+    authorization = AuthorizationService(store, partners, RealTimeAuthorizer(client), now)
+    transactions = TransactionService(store, authorization, billing, publisher, now)
+    router = StationRouter(store, node_id)
+    charge_points = ChargePoints(
+        store,
+        router,
+        publisher,
+        billing,
+        node_id=node_id,
+        offline_after=settings.offline_after,
+        now=now,
+    )
+    stack.push_async_callback(charge_points.close)
+
+    deliveries = Deliveries(
+        store=store,
+        partners=partners,
+        parties=lambda: [info.party for info in parties.all()],
+        transport=ObjectSender(client, store, catalogue),
+        policy=DeliveryPolicy(session_interval=settings.session_interval),
+    )
+    await _started(stack, deliveries.start, deliveries.close)
+
+    platform = Platform(parties, public_url)
+    received = ReceivedTokens(store.tokens, partners)
+    pull = TokenPull(client, partners, received, v221.WIRE, platform)
+    stack.push_async_callback(pull.close)
+
+    def registered(partner_id: str) -> None:
+        pull.begin(partner_id)
+        deliveries.wake(partner_id)
+
+    registration = Registration(client, partners, platform, store, now, registered)
+    commands = CommandService(store, catalogue, router, CommandResultSender(client), now)
+    stack.push_async_callback(commands.close)
+
+    ocpi_app = ocpi.create_app(
+        ocpi.Services(
+            directory=partners,
+            platform=platform,
+            store=store,
+            locations=catalogue,
+            tariffs=tariffs,
+            commands=commands,
+            tokens=received,
+            registration=registration,
+            now=now,
+            called=deliveries.wake,
+        )
+    )
+    ocpi_server = ocpi.OcpiServer(ocpi_app)
+    stack.push_async_callback(ocpi_server.close)
+    await ocpi_server.start(settings.ocpi_host, ocpi_port)
+
+    stations = OcppServer(
+        ChargePointServices(
+            charge_points=charge_points,
+            provisioning=Provisioning(store, settings.heartbeat_interval, now),
+            status=StatusService(store, publisher, transactions, now),
+            authorization=authorization,
+            transactions=transactions,
+            now=now,
+        )
+    )
+    stack.push_async_callback(stations.close)
+    ocpp_port = await stations.listen(settings.ocpp_host, settings.ocpp_port)
+    tls = await _listen_tls(settings, stations)
+
+    token = operator_token(settings)
+    admin = AdminServer(
+        create_admin_app(
+            AdminServices(
+                store=store,
+                parties=parties,
+                charge_points=charge_points,
+                router=router,
+                catalogue=catalogue,
+                tariffs=tariffs,
+                own_tokens=OwnTokens(store),
+                partners=partners,
+                registration=registration,
+                deliveries=deliveries,
+                stale=StaleTransactions(store, charge_points, router, transactions, node_id),
+                messages=stations.messages,
+                versions_url=platform.versions_url,
+                operator_token=token,
+                now=now,
+            )
+        )
+    )
+    stack.push_async_callback(admin.close)
+    operator_port = await admin.start(settings.operator_host, settings.operator_port)
+    _in_background(stack, charge_points.sweep())
+
+    addresses = Addresses(
+        ocpp=f"ws://{settings.ocpp_host}:{ocpp_port}/ocpp/",
+        ocpp_tls=tls,
+        ocpi=platform.versions_url,
+        operator=f"http://{settings.operator_host}:{operator_port}/",
+    )
+    log.info("started", **{name: getattr(addresses, name) for name in addresses.__slots__})
+    return Gateway(addresses, stack, token)
+
+
+async def _listen_tls(settings: Settings, stations: OcppServer) -> str | None:
+    if settings.ocpp_tls_cert is None or settings.ocpp_tls_key is None:
+        return None
+    context = server_context(settings.ocpp_tls_cert, settings.ocpp_tls_key)
+    port = await stations.listen(settings.ocpp_tls_host, settings.ocpp_tls_port, ssl=context)
+    return f"wss://{settings.ocpp_tls_host}:{port}/ocpp/"
+
+
+async def _started(
+    stack: AsyncExitStack,
+    start: Callable[[], Awaitable[None]],
+    close: Callable[[], Awaitable[None]],
+) -> None:
+    stack.push_async_callback(close)
+    await start()
+
+
+def _in_background(stack: AsyncExitStack, work: Awaitable[None]) -> None:
+    task = asyncio.ensure_future(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
+def _free_port(host: str) -> int:
+    """A port for a listener whose URL must be known before it listens (port 0 in tests)."""
+    with socket.create_server((host, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,250 @@
+"""Canonical OCPI 2.3.0 Session and CDR, made from a transaction: the second hop of translation.
+
+Older versions are down-conversions of these at the OCPI edge. Numbers are `Decimal`: energy in
+kWh, time in hours, at most four decimals (types 1.4 `number`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Any
+
+from gateway.domain.party import Party
+from gateway.domain.periods import Period
+from gateway.domain.pricing import Bill, ChargingPeriod, Dimension, Money, Usage
+from gateway.domain.timestamps import to_text
+from gateway.domain.tokens import TokenHolder
+from gateway.domain.transactions import Transaction
+
+_FOUR_DECIMALS = Decimal("0.0001")
+_SECONDS_PER_HOUR = Decimal(3600)
+_WH_PER_KWH = Decimal(1000)
+
+
+class SessionStatus(StrEnum):
+    """OCPI SessionStatus, as far as transactions produce it."""
+
+    ACTIVE = "ACTIVE"
+    COMPLETED = "COMPLETED"
+    INVALID = "INVALID"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Location, EVSE, connector and tariff as they were when the session started.
+
+    `location` is a canonical OCPI Location document reduced to the one EVSE and connector;
+    `tariff` the Tariff document that priced the session, or None where none is set.
+    """
+
+    party: Party
+    location: Mapping[str, Any]
+    tariff: Mapping[str, Any] | None
+    currency: str
+
+    @property
+    def location_id(self) -> str:
+        """The Location's id."""
+        return str(self.location["id"])
+
+    @property
+    def evse(self) -> Mapping[str, Any]:
+        """The one EVSE."""
+        evse: Mapping[str, Any] = self.location["evses"][0]
+        return evse
+
+    @property
+    def connector(self) -> Mapping[str, Any]:
+        """The one connector."""
+        connector: Mapping[str, Any] = self.evse["connectors"][0]
+        return connector
+
+    @property
+    def time_zone(self) -> str:
+        """IANA name of the Location's time zone."""
+        return str(self.location.get("time_zone", "UTC"))
+
+    @property
+    def tariff_id(self) -> str | None:
+        """Id of the tariff, if one was active."""
+        return None if self.tariff is None else str(self.tariff["id"])
+
+
+def number(value: Decimal) -> Decimal:
+    """Round to OCPI's four decimals (types 1.4), without exponent or trailing zeros."""
+    rounded = value.quantize(_FOUR_DECIMALS, ROUND_HALF_UP).normalize()
+    exponent = rounded.as_tuple().exponent
+    return rounded.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else rounded
+
+
+def usage(transaction: Transaction, site: Site) -> Usage:
+    """What is to be priced: the transaction's periods with exact volumes.
+
+    Measured by the station's clock alone: while it runs, a session lasts until the last moment
+    that the station has spoken of. Our own clock may be hours off it.
+    """
+    end = transaction.latest_at
+    return Usage(
+        start=transaction.started_at,
+        end=end,
+        periods=tuple(
+            ChargingPeriod(period.start, _volumes(period, end), site.tariff_id)
+            for period in transaction.periods.all()
+        ),
+        time_zone=site.time_zone,
+    )
+
+
+def session_object(
+    transaction: Transaction,
+    site: Site,
+    *,
+    bill: Bill,
+    priced: Usage,
+    now: datetime,
+) -> dict[str, Any]:
+    """The Session as it stands (mod_sessions 9.3.1). Its holder must be known."""
+    session: dict[str, Any] = {
+        "country_code": site.party.country_code,
+        "party_id": site.party.party_id,
+        "id": transaction.session_id,
+        "start_date_time": to_text(transaction.started_at),
+    }
+    if transaction.stopped_at is not None:
+        session["end_date_time"] = to_text(priced.end)
+    session |= {
+        "kwh": kwh(transaction),
+        "cdr_token": _cdr_token(transaction),
+        "auth_method": transaction.auth_method.value,
+        **_reference(transaction),
+        "location_id": site.location_id,
+        "evse_uid": site.evse["uid"],
+        "connector_id": site.connector["id"],
+        "currency": site.currency,
+        "charging_periods": _charging_periods(priced.periods),
+        "total_cost": price_object(bill.total_cost),
+        "status": (SessionStatus.ACTIVE if transaction.is_open else SessionStatus.COMPLETED).value,
+        "last_updated": to_text(now),
+    }
+    return session
+
+
+def cdr_object(
+    transaction: Transaction,
+    site: Site,
+    *,
+    bill: Bill,
+    priced: Usage,
+    now: datetime,
+) -> dict[str, Any]:
+    """The CDR of an ended transaction (mod_cdrs 10.3.1): sealed, so made once."""
+    cdr: dict[str, Any] = {
+        "country_code": site.party.country_code,
+        "party_id": site.party.party_id,
+        "id": transaction.cdr_id,
+        "start_date_time": to_text(transaction.started_at),
+        "end_date_time": to_text(priced.end),
+        "session_id": transaction.session_id,
+        "cdr_token": _cdr_token(transaction),
+        "auth_method": transaction.auth_method.value,
+        **_reference(transaction),
+        "cdr_location": _cdr_location(site),
+        "currency": site.currency,
+        "tariffs": [dict(site.tariff)] if site.tariff is not None else [],
+        "charging_periods": _charging_periods(priced.periods),
+        "total_cost": price_object(bill.total_cost),
+    }
+    costs = (
+        ("total_fixed_cost", bill.total_fixed_cost),
+        ("total_energy_cost", bill.total_energy_cost),
+        ("total_time_cost", bill.total_time_cost),
+        ("total_parking_cost", bill.total_parking_cost),
+        ("total_reservation_cost", bill.total_reservation_cost),
+    )
+    cdr |= {name: price_object(cost) for name, cost in costs if cost is not None}
+    cdr |= {
+        "total_energy": kwh(transaction),
+        "total_time": number(bill.total_time),
+        "total_parking_time": number(bill.total_parking_time),
+        "last_updated": to_text(now),
+    }
+    return cdr
+
+
+def kwh(transaction: Transaction) -> Decimal:
+    """The billed energy in kWh."""
+    return number(transaction.energy.delivered_wh / _WH_PER_KWH)
+
+
+def price_object(money: Money) -> dict[str, Any]:
+    """A 2.3.0 Price (types 1.6)."""
+    return {
+        "before_taxes": number(money.before_taxes),
+        "taxes": [
+            {"name": tax.name, "amount": number(tax.amount)}
+            | ({"percentage": number(tax.percentage)} if tax.percentage is not None else {})
+            for tax in money.taxes
+        ],
+    }
+
+
+def _volumes(period: Period, until: datetime) -> dict[Dimension, Decimal]:
+    hours = period.seconds(until) / _SECONDS_PER_HOUR
+    time = Dimension.PARKING_TIME if period.parking else Dimension.TIME
+    volumes = {time: hours}
+    if period.energy_wh or not period.parking:
+        volumes[Dimension.ENERGY] = period.energy_wh / _WH_PER_KWH
+    return volumes
+
+
+def _charging_periods(periods: Iterable[ChargingPeriod]) -> list[dict[str, Any]]:
+    return [
+        {
+            "start_date_time": to_text(period.start),
+            "dimensions": [
+                {"type": dimension.value, "volume": number(volume)}
+                for dimension, volume in period.volumes.items()
+            ],
+        }
+        | ({"tariff_id": period.tariff_id} if period.tariff_id else {})
+        for period in periods
+    ]
+
+
+def _cdr_token(transaction: Transaction) -> dict[str, Any]:
+    holder: TokenHolder | None = transaction.holder
+    if holder is None:
+        raise ValueError(f"transaction {transaction.id} has no holder to bill")
+    return {
+        "country_code": holder.country_code,
+        "party_id": holder.party_id,
+        "uid": holder.uid,
+        "type": holder.type.value,
+        "contract_id": holder.contract_id,
+    }
+
+
+def _reference(transaction: Transaction) -> dict[str, Any]:
+    reference = transaction.authorization_reference
+    return {} if reference is None else {"authorization_reference": reference}
+
+
+def _cdr_location(site: Site) -> dict[str, Any]:
+    optional = ("name", "postal_code", "state")
+    location = {"id": site.location_id}
+    location |= {key: site.location[key] for key in optional if site.location.get(key)}
+    return location | {
+        "address": site.location["address"],
+        "city": site.location["city"],
+        "country": site.location["country"],
+        "coordinates": site.location["coordinates"],
+        "evse_uid": site.evse["uid"],
+        # "#NA" is what the standard offers where there is none (transport_and_format 4.1.9)
+        "evse_id": site.evse.get("evse_id") or "#NA",
+        "connector_id": site.connector["id"],
+        "connector_standard": site.connector["standard"],
+        "connector_format": site.connector["format"],
+        "connector_power_type": site.connector["power_type"],
+    }

@@ -1,0 +1,20 @@
+"""UTC times in the form both standards share (OCPI types 1.5: RFC 3339, UTC, `Z`, <= 25 chars)."""
+
+from datetime import UTC, datetime
+
+
+def to_text(moment: datetime) -> str:
+    """Write UTC with milliseconds and `Z`, 24 characters; finer fractions are cut off."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def from_text(text: str) -> datetime:
+    """Read an RFC 3339 time; without a zone it is UTC (OCPI types 1.5). Raises `ValueError`."""
+    moment = datetime.fromisoformat(text.strip())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970, the precision that OCPI's DateTime carries."""
+    return int(moment.timestamp() * 1000 // 1)

@@ -1,0 +1,74 @@
+"""What differs between OCPP versions, for everything that does not know a version."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.ocpp import codec
+from gateway.ocpp.charge_point_services import ChargePointServices
+from gateway.ocpp.schemas import Rule, Schemas
+from gateway.services.ports import Station
+from gateway.services.station_state import StationState
+
+Payload = dict[str, Any]
+Handler = Callable[[StationState, Payload], Awaitable[Payload]]
+
+
+class Refused(Exception):
+    """A handler's CALLERROR: the payload is valid JSON of the right shape, but cannot be."""
+
+    def __init__(self, rule: Rule, reason: str) -> None:
+        super().__init__(reason)
+        self.rule = rule
+
+
+class Line(Protocol):
+    """A live link, as a version's `Station` uses it."""
+
+    identity: str
+
+    @property
+    def dialect(self) -> "Dialect":
+        """The version that was agreed on."""
+        ...
+
+    async def call(
+        self, action: str, payload: Payload, timeout: float
+    ) -> codec.Answer | codec.Refusal:
+        """Send a CALL and await its answer; raises `NotConnected`, `CallTimeout`."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One OCPP version on the wire.
+
+    `codes` holds the version's spelling of the error codes; `fault_codes` the answer to frames
+    that are no message, where the version has one, and `unreadable_id` the id to answer with
+    when none can be read. `triggers` names, for calls of ours, what they allow a station to send
+    before its boot is accepted.
+    """
+
+    subprotocol: str
+    schemas: Schemas
+    codes: Mapping[Rule, str]
+    fault_codes: Mapping[codec.Fault, str]
+    unreadable_id: str | None
+    compression: bool
+    routes: Callable[[ChargePointServices], Mapping[str, Handler]]
+    station: Callable[[Line], Station]
+    triggers: Callable[[str, Payload], frozenset[str]]
+
+    def refusal_of(self, malformed: codec.Malformed) -> bytes | None:
+        """The CALLERROR for a frame that is no message; None when it is to be dropped."""
+        code = self.fault_codes.get(malformed.fault)
+        message_id = malformed.message_id
+        if message_id is None:
+            message_id = self.unreadable_id
+        if code is None or message_id is None:
+            return None
+        return codec.write_refusal(message_id, code, malformed.reason)

@@ -1,0 +1,156 @@
+"""The OCPP message schemas, compiled once each, and the only module that touches `ocpp`.
+
+The files are the ones that the `ocpp` package ships for its own use. Values are those of
+`gateway.exact_json`: `Decimal` counts as a number, and a number with a zero fraction as an integer.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from typing import Any
+
+import jsonschema_rs
+
+
+class Rule(Enum):
+    """Which of the OCPP-J error classes a violation belongs to."""
+
+    FORMAT = "format"  # not conform the PDU structure
+    OCCURRENCE = "occurrence"
+    PROPERTY = "property"
+    TYPE = "type"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which a payload breaks its schema.
+
+    `path` leads to the value; `expected` is the keyword's own value in the schema, or the names
+    of the members that the schema does not know.
+    """
+
+    keyword: str
+    path: tuple[str | int, ...]
+    message: str
+    expected: Any
+
+    @property
+    def rule(self) -> Rule:
+        """The error class; a payload that is no object at all is no PDU."""
+        if not self.path and self.keyword == "type":
+            return Rule.FORMAT
+        return _RULES.get(self.keyword, Rule.PROPERTY)
+
+    def __str__(self) -> str:
+        where = "/".join(map(str, self.path))
+        return f"{where}: {self.message}" if where else self.message
+
+
+# Every keyword that is not here restricts a value: PropertyConstraintViolation.
+_RULES = {
+    "type": Rule.TYPE,
+    "required": Rule.OCCURRENCE,
+    "minItems": Rule.OCCURRENCE,
+    "maxItems": Rule.OCCURRENCE,
+    "additionalProperties": Rule.FORMAT,
+}
+
+
+class MessageSchema:
+    """One request's or response's schema."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        # Formats stay out of what we receive: times without a zone are real (ocpp-rules 6).
+        self.valid = jsonschema_rs.Draft7Validator(document, validate_formats=False).is_valid
+
+    @cached_property
+    def _received(self) -> jsonschema_rs.Draft7Validator:
+        return jsonschema_rs.Draft7Validator(self.document, validate_formats=False)
+
+    @cached_property
+    def _sent(self) -> jsonschema_rs.Draft7Validator:
+        return jsonschema_rs.Draft7Validator(self.document, validate_formats=True)
+
+    def violations(self, payload: Any) -> list[Violation]:
+        """What is wrong with a received payload; empty when it is valid."""
+        return [_violation(error) for error in self._received.iter_errors(payload)]
+
+    def faults(self, payload: Any) -> list[Violation]:
+        """What is wrong with a payload that we are to send: formats count too."""
+        return [_violation(error) for error in self._sent.iter_errors(payload)]
+
+    def ordered(self, payload: Any) -> Any:
+        """The payload with its members in the schema's order, which home-made parsers expect."""
+        return self._in_order(payload, self.document)
+
+    def _in_order(self, value: Any, schema: Mapping[str, Any]) -> Any:
+        while "$ref" in schema:
+            schema = self.document["definitions"][schema["$ref"].rpartition("/")[2]]
+        if isinstance(value, list):
+            return [self._in_order(item, schema.get("items", {})) for item in value]
+        if not isinstance(value, dict):
+            return value
+        properties = schema.get("properties", {})
+        names = [name for name in properties if name in value]
+        names += [name for name in value if name not in properties]
+        return {name: self._in_order(value[name], properties.get(name, {})) for name in names}
+
+
+def _violation(error: jsonschema_rs.ValidationError) -> Violation:
+    kind = error.kind
+    return Violation(kind.name, tuple(error.instance_path), error.message, kind.value)
+
+
+class Schemas:
+    """All messages of one OCPP version, read and compiled when first asked for."""
+
+    def __init__(self, package: str, request_suffix: str) -> None:
+        self._folder = files("ocpp") / package / "schemas"
+        names = {file.name.removesuffix(".json") for file in self._folder.iterdir()}
+        self._file_names = {
+            response.removesuffix("Response"): response.removesuffix("Response") + request_suffix
+            for response in names
+            if response.endswith("Response")
+        }
+        self._requests: dict[str, MessageSchema] = {}
+        self._responses: dict[str, MessageSchema] = {}
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """Every action of this version, whoever may send it."""
+        return frozenset(self._file_names)
+
+    def request(self, action: str) -> MessageSchema | None:
+        """The schema of an action's request; None if this version has no such action."""
+        known = self._requests.get(action)
+        if known is None and action in self._file_names:
+            known = self._requests[action] = self._load(self._file_names[action])
+        return known
+
+    def response(self, action: str) -> MessageSchema | None:
+        """The schema of an action's response; None if this version has no such action."""
+        known = self._responses.get(action)
+        if known is None and action in self._file_names:
+            known = self._responses[action] = self._load(f"{action}Response")
+        return known
+
+    def _load(self, name: str) -> MessageSchema:
+        # Some of the files begin with a byte order mark.
+        text = (self._folder / f"{name}.json").read_text(encoding="utf-8-sig")
+        return MessageSchema(json.loads(text))
+
+
+@lru_cache
+def v16() -> Schemas:
+    """OCPP 1.6, with the messages of the security white paper."""
+    return Schemas("v16", request_suffix="")
+
+
+@lru_cache
+def v201() -> Schemas:
+    """OCPP 2.0.1."""
+    return Schemas("v201", request_suffix="Request")

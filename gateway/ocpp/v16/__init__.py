@@ -1,0 +1,27 @@
+"""OCPP 1.6-J with the security extension: what is particular to it."""
+
+from gateway.ocpp import schemas
+from gateway.ocpp.codec import Fault
+from gateway.ocpp.dialect import Dialect
+from gateway.ocpp.schemas import Rule
+from gateway.ocpp.v16.handlers import routes
+from gateway.ocpp.v16.station import Station, triggers
+
+DIALECT = Dialect(
+    subprotocol="ocpp1.6",
+    schemas=schemas.v16(),
+    codes={
+        # Table 7 of OCPP-J 1.6, spelled as printed: "might break implementations" (errata 5).
+        Rule.FORMAT: "FormationViolation",
+        Rule.OCCURRENCE: "OccurenceConstraintViolation",
+        Rule.PROPERTY: "PropertyConstraintViolation",
+        Rule.TYPE: "TypeConstraintViolation",
+    },
+    # An unknown message type: the server "SHALL ignore the message payload" (4.1.3).
+    fault_codes={Fault.FRAME: "FormationViolation"},
+    unreadable_id=None,
+    compression=False,  # "may compromise interoperability" (5.1)
+    routes=routes,
+    station=Station,
+    triggers=triggers,
+)

@@ -1,0 +1,30 @@
+"""OCPP 2.0.1: what is particular to it."""
+
+from gateway.ocpp import schemas
+from gateway.ocpp.codec import Fault
+from gateway.ocpp.dialect import Dialect
+from gateway.ocpp.schemas import Rule
+from gateway.ocpp.v201.handlers import routes
+from gateway.ocpp.v201.station import Station, triggers
+
+DIALECT = Dialect(
+    subprotocol="ocpp2.0.1",
+    schemas=schemas.v201(),
+    codes={
+        # Part 4, table 8.
+        Rule.FORMAT: "FormatViolation",
+        Rule.OCCURRENCE: "OccurrenceConstraintViolation",
+        Rule.PROPERTY: "PropertyConstraintViolation",
+        Rule.TYPE: "TypeConstraintViolation",
+    },
+    fault_codes={
+        # "Content of the call is not a valid RPC Request, for example: MessageId could not be read"
+        Fault.FRAME: "RpcFrameworkError",
+        Fault.MESSAGE_TYPE: "MessageTypeNotSupported",  # 4.4
+    },
+    unreadable_id="-1",  # 4.2.3: "the CALLERROR SHALL contain "-1" as MessageId"
+    compression=True,  # 3.3: the CSMS is required to support RFC 7692
+    routes=routes,
+    station=Station,
+    triggers=triggers,
+)

@@ -1,0 +1,146 @@
+"""Reading what stations of any version write: times, numbers, meter values."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from gateway.domain import timestamps
+from gateway.domain.meter import Measurand, ReadingContext
+from gateway.ocpp.dialect import Refused
+from gateway.ocpp.schemas import Rule
+
+# Enumeration words of both versions; the table is total over them (2.0.1 adds the net and
+# apparent energies). What the gateway does not compute with stays as OTHER.
+MEASURANDS: Mapping[str, Measurand] = {
+    "Energy.Active.Import.Register": Measurand.ENERGY_IMPORT_REGISTER,  # the bill's own register
+    "Energy.Active.Import.Interval": Measurand.ENERGY_IMPORT_INTERVAL,  # adds up to the register
+    "Energy.Active.Export.Register": Measurand.ENERGY_EXPORT_REGISTER,  # some meters run this way
+    "Power.Active.Import": Measurand.POWER_IMPORT,  # shown in sessions, bounds the energy
+    "Current.Import": Measurand.CURRENT_IMPORT,  # OCPI CURRENT dimension
+    "Voltage": Measurand.VOLTAGE,  # with the current, the power of stations that send no power
+    "SoC": Measurand.STATE_OF_CHARGE,  # OCPI STATE_OF_CHARGE dimension
+    "Energy.Active.Export.Interval": Measurand.OTHER,  # export is not sold
+    "Energy.Active.Net": Measurand.OTHER,  # import less export: not what the tariff counts
+    "Energy.Reactive.Export.Register": Measurand.OTHER,  # varh is not billed
+    "Energy.Reactive.Import.Register": Measurand.OTHER,
+    "Energy.Reactive.Export.Interval": Measurand.OTHER,
+    "Energy.Reactive.Import.Interval": Measurand.OTHER,
+    "Energy.Reactive.Net": Measurand.OTHER,
+    "Energy.Apparent.Net": Measurand.OTHER,  # VAh is not billed
+    "Energy.Apparent.Import": Measurand.OTHER,
+    "Energy.Apparent.Export": Measurand.OTHER,
+    "Power.Active.Export": Measurand.OTHER,
+    "Power.Offered": Measurand.OTHER,  # what could flow, not what does
+    "Power.Reactive.Export": Measurand.OTHER,
+    "Power.Reactive.Import": Measurand.OTHER,
+    "Power.Factor": Measurand.OTHER,
+    "Current.Export": Measurand.OTHER,
+    "Current.Offered": Measurand.OTHER,
+    "Frequency": Measurand.OTHER,
+    "Temperature": Measurand.OTHER,
+    "RPM": Measurand.OTHER,
+}
+
+CONTEXTS: Mapping[str, ReadingContext] = {
+    "Transaction.Begin": ReadingContext.BEGIN,  # the start value
+    "Transaction.End": ReadingContext.END,  # the final value
+    "Sample.Periodic": ReadingContext.PERIODIC,
+    "Sample.Clock": ReadingContext.CLOCK,
+    "Interruption.Begin": ReadingContext.OTHER,  # a value like any other, in mid-transaction
+    "Interruption.End": ReadingContext.OTHER,
+    "Trigger": ReadingContext.OTHER,
+    "Other": ReadingContext.OTHER,
+}
+
+# The thousandfold units; everything else is already in the domain's unit or not interpreted.
+_KILO = frozenset({"kWh", "kW", "kvarh", "kvar", "kVA", "kVAh"})
+
+# No meter counts beyond this many digits; arithmetic with 1E+999999 would never end.
+_MAX_EXPONENT = 18
+_MAX_INTEGER = 2**63 - 1  # what JSON encoders and stores can hold
+
+
+def time(payload: Mapping[str, Any], member: str = "timestamp") -> datetime:
+    """A required time, UTC; raises `Refused`.
+
+    Read with any zone, without one (UTC) and with finer fractions than ours (ocpp-rules 6).
+    """
+    text = payload[member]
+    try:
+        return timestamps.from_text(text.upper())
+    except (ValueError, OverflowError):
+        raise Refused(Rule.PROPERTY, f"{member}: {text!r} is no date and time") from None
+
+
+def optional_time(payload: Mapping[str, Any], member: str = "timestamp") -> datetime | None:
+    """An optional time; an empty text is an absent one."""
+    return time(payload, member) if payload.get(member) else None
+
+
+def evse_number(value: int, member: str) -> int:
+    """A connectorId or EVSE id: 0 is the station itself (ocpp-rules 8, 30), less does not exist."""
+    if not 0 <= value <= _MAX_INTEGER:
+        raise Refused(Rule.PROPERTY, f"{member}: no such connector or EVSE")
+    return int(value)
+
+
+def integer(payload: Mapping[str, Any], member: str) -> int:
+    """A required integer; one beyond 64 bits counts nothing real and cannot be kept."""
+    value = payload[member]
+    if not -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
+        raise Refused(Rule.PROPERTY, f"{member}: beyond 64 bits")
+    return int(value)
+
+
+def optional_integer(payload: Mapping[str, Any], member: str) -> int | None:
+    """An optional integer of at most 64 bits."""
+    return None if payload.get(member) is None else integer(payload, member)
+
+
+_GROUPED = re.compile(r"[\s\u00a0\u202f'_]")
+
+
+def number(text: str) -> Decimal | None:
+    """A number as stations write it into text; None when it is none.
+
+    Spaces and a decimal comma are real; of two separators the last is the decimal one
+    (ocpp-rules 11).
+    """
+    try:
+        return bounded(Decimal(text))  # the ordinary case
+    except InvalidOperation:
+        pass
+    text = _GROUPED.sub("", text)
+    if "," in text:
+        if text.rfind(",") > text.rfind("."):
+            text = text.replace(".", "").replace(",", ".")
+        else:
+            text = text.replace(",", "")
+    try:
+        return bounded(Decimal(text))
+    except InvalidOperation:
+        return None
+
+
+def bounded(value: Decimal) -> Decimal | None:
+    """The value if a meter can show it: finite, and neither huge nor minute."""
+    if not value.is_finite() or (abs(value.adjusted()) > _MAX_EXPONENT and value):
+        return None
+    return value
+
+
+def in_base_unit(value: Decimal, unit: str | None, multiplier: int = 0) -> Decimal | None:
+    """The value in Wh, W, A, V or percent."""
+    exponent = multiplier + (3 if unit in _KILO else 0)
+    if not exponent:
+        return value
+    if abs(exponent) > _MAX_EXPONENT:
+        return None
+    return bounded(value * 10**exponent if exponent > 0 else value.scaleb(exponent))
+
+
+def exact(value: int | Decimal) -> Decimal:
+    """A JSON number as Decimal."""
+    return value if type(value) is Decimal else Decimal(value)

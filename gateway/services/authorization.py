@@ -1,0 +1,230 @@
+"""Who may charge: the operator's tokens, START_SESSION promises, partners' tokens, in that order.
+
+A partner's token is decided by its whitelist type: ALWAYS here, NEVER at its owner, the others
+at the owner if it answers in time and here if not, as the type allows (mod_tokens 12.4.5).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.domain.party import Party
+from gateway.domain.timestamps import from_text
+from gateway.domain.tokens import (
+    AuthMethod,
+    Authorization,
+    AuthorizationStatus,
+    TokenHolder,
+    TokenRef,
+    TokenType,
+    WhitelistType,
+)
+from gateway.services.partners import PartnerDirectory
+from gateway.services.ports import TokenAuthorizer
+from gateway.services.station_state import StationState
+from gateway.store import KnownToken, Store
+
+# A start follows its Authorize within moments; asking the owner twice for one plug-in is waste.
+REMEMBER_FOR = timedelta(minutes=5)
+_REMEMBERED_PER_STATION = 32
+
+INVALID = Authorization(AuthorizationStatus.INVALID)
+
+
+class AuthorizationService:
+    """Decides about presented tokens."""
+
+    def __init__(
+        self,
+        store: Store,
+        partners: PartnerDirectory,
+        authorizer: TokenAuthorizer,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._partners = partners
+        self._authorizer = authorizer
+        self._now = now
+
+    async def authorize(
+        self, state: StationState, token: TokenRef, evse_id: int | None = None
+    ) -> Authorization:
+        """Decide about a token at a charge point; the wait for a partner is bounded."""
+        promised = await self._promise(state, token, evse_id, None)
+        if promised is not None:
+            return promised
+        decision = await self._decide(state, token, evse_id)
+        if decision.accepted and decision.method is AuthMethod.AUTH_REQUEST:
+            self._remember(state, token, decision)
+        return decision
+
+    async def for_start(
+        self,
+        state: StationState,
+        token: TokenRef,
+        evse_id: int | None,
+        remote_start_id: int | None = None,
+    ) -> Authorization:
+        """Decide again for a start, as the standards demand even after an Authorize.
+
+        The owner is not asked twice for one plug-in: its word of the last minutes holds, and so
+        the reference that it gave for this session.
+        """
+        promised = await self._promise(state, token, evse_id, remote_start_id)
+        if promised is not None:
+            return promised
+        remembered = state.authorizations.pop(token.uid.casefold(), None)
+        if remembered is not None and self._now() - remembered[1] < REMEMBER_FOR:
+            return remembered[0]
+        return await self._decide(state, token, evse_id)
+
+    async def promised(self, state: StationState, remote_start_id: int) -> Authorization | None:
+        """Who a remote start was for; some stations never repeat its token (2.x)."""
+        for _, promise in await self._store.party(state.party).remote_starts.list(state.identity):
+            if promise["remote_start_id"] == remote_start_id:
+                return _kept_promise(promise)
+        return None
+
+    def _remember(self, state: StationState, token: TokenRef, decision: Authorization) -> None:
+        if len(state.authorizations) >= _REMEMBERED_PER_STATION:
+            state.authorizations.pop(next(iter(state.authorizations)))
+        state.authorizations[token.uid.casefold()] = (decision, self._now())
+
+    async def _promise(
+        self,
+        state: StationState,
+        token: TokenRef,
+        evse_id: int | None,
+        remote_start_id: int | None,
+    ) -> Authorization | None:
+        """A running START_SESSION for this token; not to be validated again (ocpi-rules 17)."""
+        promises = await self._store.party(state.party).remote_starts.list(state.identity)
+        for _, promise in promises:
+            same_start = remote_start_id == promise["remote_start_id"]
+            same_token = token.uid.casefold() == promise["id_token"].casefold()
+            same_evse = evse_id is None or promise["evse_id"] in (None, evse_id)
+            if same_start or (same_token and same_evse):
+                return _kept_promise(promise)
+        return None
+
+    async def _decide(
+        self, state: StationState, token: TokenRef, evse_id: int | None
+    ) -> Authorization:
+        for type_ in TokenType:
+            own = await self._store.tokens.get_own(type_.value, token.uid)
+            if own is not None:
+                return self._own(own, token, type_, state.party)
+        known = [
+            candidate
+            for candidate in await self._store.tokens.find(token.uid)
+            if candidate.partner_id is not None
+        ]
+        known.sort(key=lambda candidate: _rank(candidate, token.types))
+        decision = INVALID
+        for candidate in known:
+            decision = await self._partners_word(state, candidate, evse_id)
+            if decision.accepted:
+                return decision
+        return decision
+
+    def _own(
+        self, document: Mapping[str, Any], token: TokenRef, type_: TokenType, party: Party
+    ) -> Authorization:
+        expires = document.get("expires_at")
+        expires_at = from_text(expires) if expires else None
+        status = AuthorizationStatus.ACCEPTED
+        if document.get("status") == "Blocked":
+            status = AuthorizationStatus.BLOCKED
+        elif expires_at is not None and expires_at <= self._now():
+            status = AuthorizationStatus.EXPIRED
+        holder = TokenHolder(
+            token.uid, type_, party.country_code, party.party_id, token.uid, partner_id=None
+        )
+        return Authorization(
+            status, holder, group_id=document.get("group_id"), expires_at=expires_at
+        )
+
+    async def _partners_word(
+        self, state: StationState, known: KnownToken, evse_id: int | None
+    ) -> Authorization:
+        """Decide about a partner's token: here, or by asking its owner."""
+        document = known.document
+        whitelist = WhitelistType(document.get("whitelist", WhitelistType.NEVER))
+        if whitelist in (WhitelistType.ALWAYS, WhitelistType.ALLOWED):
+            return local_decision(known)
+        asked = await self._ask_owner(state, known, evse_id)
+        if asked is not None:
+            return asked
+        if whitelist is WhitelistType.ALLOWED_OFFLINE:
+            return local_decision(known)
+        return Authorization(AuthorizationStatus.INVALID, holder_of(document, known.partner_id))
+
+    async def _ask_owner(
+        self, state: StationState, known: KnownToken, evse_id: int | None
+    ) -> Authorization | None:
+        partner = self._partners.get(known.partner_id) if known.partner_id else None
+        if partner is None:
+            return None
+        answer = await self._authorizer.authorize(
+            partner,
+            state.party,
+            known.document["uid"],
+            TokenType(known.document["type"]),
+            _whereabouts(state, evse_id),
+        )
+        if answer is None or answer.holder is not None:
+            return answer
+        return Authorization(
+            answer.status,
+            holder_of(known.document, known.partner_id),
+            AuthMethod.AUTH_REQUEST,
+            answer.reference,
+            answer.group_id,
+            answer.expires_at,
+        )
+
+
+def _kept_promise(promise: Mapping[str, Any]) -> Authorization:
+    return Authorization(
+        AuthorizationStatus.ACCEPTED,
+        holder_of(promise["token"], promise["partner_id"]),
+        AuthMethod.COMMAND,
+        promise["authorization_reference"],
+    )
+
+
+def _whereabouts(state: StationState, evse_id: int | None) -> tuple[str, str | None] | None:
+    """The LocationReferences of a request: the EVSE if it is known, else the location."""
+    binding = state.bindings.get(evse_id) if evse_id is not None else None
+    if binding is not None:
+        return binding.location_id, binding.evse_uid
+    somewhere = next(iter(state.bindings.values()), None)
+    return None if somewhere is None else (somewhere.location_id, None)
+
+
+def local_decision(known: KnownToken) -> Authorization:
+    """What the pushed token itself says: valid is Accepted, not valid is Blocked."""
+    valid = bool(known.document.get("valid"))
+    return Authorization(
+        AuthorizationStatus.ACCEPTED if valid else AuthorizationStatus.BLOCKED,
+        holder_of(known.document, known.partner_id),
+        AuthMethod.WHITELIST,
+        group_id=known.document.get("group_id"),
+    )
+
+
+def holder_of(document: Mapping[str, Any], partner_id: str | None) -> TokenHolder:
+    """Whom a session with this OCPI Token is billed to."""
+    return TokenHolder(
+        uid=document["uid"],
+        type=TokenType(document["type"]),
+        country_code=document["country_code"],
+        party_id=document["party_id"],
+        contract_id=document["contract_id"],
+        partner_id=partner_id,
+    )
+
+
+def _rank(known: KnownToken, types: tuple[TokenType, ...]) -> int:
+    type_ = TokenType(known.document["type"])
+    return types.index(type_) if type_ in types else len(types)

@@ -1,0 +1,179 @@
+"""From a transaction to its OCPI Session and CDR, priced by what was fixed at its start."""
+
+from collections.abc import Callable
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from gateway.domain.delivery import ObjectKind, ObjectRef
+from gateway.domain.energy import WENT_BACK
+from gateway.domain.ocpi_objects import Site, cdr_object, session_object, usage
+from gateway.domain.party import Party
+from gateway.domain.pricing import Bill, InvalidUsage, Usage, price
+from gateway.domain.tariffs import Tariff, parse_tariff
+from gateway.domain.timestamps import from_text
+from gateway.domain.transactions import Transaction
+from gateway.services.station_state import RunningTransaction, StationState
+from gateway.store import Change, Store
+
+log = structlog.get_logger(__name__)
+
+NO_LOCATION = "no location for this EVSE"
+START_MISSING = "start missing"
+
+# With one of these the energy or the place is not known: the CDR is held for the operator.
+HOLDING = frozenset({NO_LOCATION, START_MISSING, WENT_BACK})
+
+
+class Billing:
+    """Adds sessions and CDRs to a change."""
+
+    def __init__(
+        self,
+        store: Store,
+        currency: str,
+        now: Callable[[], datetime],
+        session_interval: float = 0.0,
+    ) -> None:
+        self._store = store
+        self._currency = currency
+        self._now = now
+        self._session_interval = session_interval
+
+    async def site(self, state: StationState, evse_id: int) -> Site | None:
+        """Location, EVSE, connector and tariff as they are now; None where nothing is bound."""
+        binding = state.bindings.get(evse_id)
+        if binding is None:
+            return None
+        party = self._store.party(state.party)
+        location = await party.locations.get(binding.location_id)
+        evse = _evse(location, binding.evse_uid) if location else None
+        if location is None or evse is None:
+            return None
+        connector = evse["connectors"][0]
+        tariff = await self._active_tariff(party.party, connector.get("tariff_ids") or [])
+        return Site(
+            party=state.party,
+            location=_only(location, evse, connector),
+            tariff=tariff,
+            currency=tariff["currency"] if tariff else self._currency,
+        )
+
+    async def restore(self, state: StationState, transaction: Transaction) -> RunningTransaction:
+        """An open transaction with the site and tariff that were fixed at its start."""
+        kept = await self._store.party(state.party).transactions.snapshot(
+            state.identity, transaction.id
+        )
+        if kept is None:
+            return RunningTransaction(transaction)
+        site = Site(state.party, kept["location"], kept["tariff"], kept["currency"])
+        return running(transaction, site)
+
+    def snapshot(self, change: Change, state: StationState, run: RunningTransaction) -> None:
+        """Fix the site for the rest of the session (mod_cdrs: "as they were at the start")."""
+        if run.site is None:
+            return
+        kept = {
+            "location": run.site.location,
+            "tariff": run.site.tariff,
+            "currency": run.site.currency,
+        }
+        party = self._store.party(state.party)
+        party.transactions.put_snapshot(change, state.identity, run.transaction.id, kept)
+
+    def session_due(self, run: RunningTransaction) -> bool:
+        """Whether a running Session may be written again.
+
+        Meter values are kept with every message; the Session that is made of them, priced and
+        pushed, follows at most once per interval, and always when something else changes.
+        """
+        return monotonic() - run.session_at >= self._session_interval
+
+    def session(self, change: Change, party: Party, run: RunningTransaction) -> Bill | None:
+        """Write the Session as it stands; None while nobody is to be billed."""
+        transaction, site = run.transaction, run.site
+        if site is None or not transaction.billable:
+            return None
+        priced = self._priced(run)
+        if priced is None:
+            return None
+        now, (used, bill) = self._now(), priced
+        session = session_object(transaction, site, bill=bill, priced=used, now=now)
+        store = self._store.party(party)
+        partner_id = _partner(transaction)
+        store.sessions.put(
+            change, transaction.session_id, session, updated=now, partner_id=partner_id
+        )
+        if partner_id is not None:
+            ref = ObjectRef(ObjectKind.SESSION, transaction.session_id)
+            store.owed.mark(change, [partner_id], ref)
+        run.session_at = monotonic()
+        return bill
+
+    def cdr(self, change: Change, party: Party, run: RunningTransaction) -> bool:
+        """Write the CDR of an ended transaction; False if it is held or nobody is to be billed."""
+        transaction, site = run.transaction, run.site
+        if site is None or not transaction.billable or HOLDING.intersection(transaction.flags):
+            return False
+        priced = self._priced(run)
+        if priced is None:
+            return False
+        now, (used, bill) = self._now(), priced
+        if run.tariff is not None and not bill.priced:
+            return False
+        cdr = cdr_object(transaction, site, bill=bill, priced=used, now=now)
+        store = self._store.party(party)
+        partner_id = _partner(transaction)
+        store.cdrs.put(change, transaction.cdr_id, cdr, updated=now, partner_id=partner_id)
+        if partner_id is not None:
+            store.owed.mark(change, [partner_id], ObjectRef(ObjectKind.CDR, transaction.cdr_id))
+        return True
+
+    def _priced(self, run: RunningTransaction) -> tuple[Usage, Bill] | None:
+        """What was used and what it costs; None where it cannot be priced (held, not guessed)."""
+        assert run.site is not None  # noqa: S101 - both callers have looked
+        try:
+            used = usage(run.transaction, run.site)
+        except InvalidUsage as error:
+            log.warning("not priced", session=run.transaction.session_id, error=str(error))
+            return None
+        return used, price(run.tariff, used)
+
+    async def _active_tariff(self, party: Party, ids: list[str]) -> dict[str, Any] | None:
+        """The connector's first tariff that is valid now (mod_tariffs 11.3.1 start/end)."""
+        now = self._now()
+        for document in await self._store.party(party).tariffs.get_many(ids):
+            if document is not None and _valid(document, now):
+                return document
+        return None
+
+
+def running(transaction: Transaction, site: Site | None) -> RunningTransaction:
+    """Bind a transaction to its site and parsed tariff."""
+    tariff: Tariff | None = None
+    if site is not None and site.tariff is not None:
+        tariff = parse_tariff(site.tariff)
+    return RunningTransaction(transaction, site, tariff)
+
+
+def _partner(transaction: Transaction) -> str | None:
+    return None if transaction.holder is None else transaction.holder.partner_id
+
+
+def _evse(location: dict[str, Any], uid: str) -> dict[str, Any] | None:
+    return next((evse for evse in location.get("evses", ()) if evse["uid"] == uid), None)
+
+
+def _only(
+    location: dict[str, Any], evse: dict[str, Any], connector: dict[str, Any]
+) -> dict[str, Any]:
+    """The location with nothing but this EVSE and connector, and without our own bindings."""
+    bare = {key: value for key, value in evse.items() if key != "charge_point"}
+    return location | {"evses": [bare | {"connectors": [connector]}]}
+
+
+def _valid(document: dict[str, Any], now: datetime) -> bool:
+    start, end = document.get("start_date_time"), document.get("end_date_time")
+    return (start is None or from_text(start) <= now) and (end is None or now < from_text(end))

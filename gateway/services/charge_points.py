@@ -1,0 +1,383 @@
+"""Charge points: the operator's registry, who may connect, and the life of a connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from gateway.domain.charge_points import ChargePointRecord, EvseBinding, SecurityProfile
+from gateway.domain.evse_status import EvseReports, EvseStatus
+from gateway.domain.party import Party
+from gateway.domain.timestamps import to_text
+from gateway.domain.transactions import Transaction
+from gateway.services.billing import Billing
+from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.locations import BINDINGS_TOPIC
+from gateway.services.passwords import PasswordVerifier, hash_password
+from gateway.services.ports import Station
+from gateway.services.routing import StationRouter
+from gateway.services.station_state import StationState
+from gateway.store import Fence, Fenced, Store, StoreError
+
+log = structlog.get_logger(__name__)
+
+_SUPERSEDED_TOPIC = "superseded"
+_FORBIDDEN_IN_IDENTITY = set('/#?:"\\')
+_MAX_IDENTITY = 48
+_PASSWORD_LENGTHS = range(16, 41)  # bytes; 1.6 white paper A00.FR.205, 2.0.1 A00.FR.205
+
+
+class ConnectionRefused(Exception):
+    """A charge point may not connect; `reason` is for the log only, the peer learns nothing."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ChargePoints:
+    """Registry and connections of charge points."""
+
+    def __init__(
+        self,
+        store: Store,
+        router: StationRouter,
+        publisher: EvsePublisher,
+        billing: Billing,
+        *,
+        node_id: str,
+        offline_after: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._router = router
+        self._publisher = publisher
+        self._billing = billing
+        self._node_id = node_id
+        self._offline_after = offline_after
+        self._now = now
+        self._verifier = PasswordVerifier()
+        self._tasks: set[asyncio.Task[None]] = set()
+        store.bus.subscribe(_SUPERSEDED_TOPIC, self._superseded_elsewhere)
+        store.bus.subscribe(BINDINGS_TOPIC, self._bindings_changed)
+
+    # --- who may connect ------------------------------------------------------------------
+
+    async def authenticate(
+        self, identity: str, password: bytes | None, *, secure: bool
+    ) -> ChargePointRecord:
+        """Decide before the upgrade. Raises `ConnectionRefused`.
+
+        Unknown and disabled charge points cost the same work as a wrong password.
+        """
+        record = await self._store.charge_points.get(identity)
+        if record is not None and record.enabled:
+            if record.security_profile is SecurityProfile.UNSECURED:
+                if secure or password is not None:
+                    raise ConnectionRefused("security profile 0 has neither TLS nor password")
+                return record
+            wanted = SecurityProfile.TLS_BASIC_AUTH if secure else SecurityProfile.BASIC_AUTH
+            if record.security_profile is not wanted:
+                await self._verifier.verify(password or b"", None)
+                raise ConnectionRefused(f"security profile {record.security_profile} is set")
+        stored = record.password_hash if record is not None and record.enabled else None
+        if not await self._verifier.verify(password or b"", stored):
+            raise ConnectionRefused(_why(record))
+        if record is None:
+            raise ConnectionRefused("unknown")
+        return record
+
+    # --- a connection's life --------------------------------------------------------------
+
+    async def connect(
+        self, record: ChargePointRecord, *, protocol: str, remote: str, station: Station
+    ) -> StationState:
+        """Take a new epoch: the newest authenticated connection wins, the old one ends quietly."""
+        party = self._store.party(record.party)
+        now = self._now()
+        epoch, fields = await party.stations.connect(
+            record.identity, node_id=self._node_id, protocol=protocol, remote=remote, at=now
+        )
+        fence = Fence(record.identity, epoch)
+        state = StationState(record, fence, protocol, connected_at=now, last_seen=now)
+        await self._load(state, fields)
+        previous = self._router.attach(state, station)
+        if previous is not None:
+            self._in_background(previous.close("superseded by a newer connection"))
+        await self._store.bus.publish(
+            _SUPERSEDED_TOPIC, {"identity": record.identity, "epoch": epoch}
+        )
+        await self._refresh(state)
+        log.info("connected", charge_point=record.identity, protocol=protocol, remote=remote)
+        return state
+
+    async def disconnect(self, state: StationState) -> None:
+        """The socket is gone. EVSEs become UNKNOWN only if it does not come back in time."""
+        self._router.detach(state)
+        log.info("disconnected", charge_point=state.identity)
+        try:
+            if await self._store.party(state.party).stations.disconnect(state.fence, self._now()):
+                self._in_background(self._offline_later(state))
+        except StoreError as error:
+            # The next start of this node finds the dangling route and cleans it up.
+            log.warning("route not cleared", charge_point=state.identity, error=str(error))
+
+    def seen(self, state: StationState) -> None:
+        """Note that the station lives."""
+        state.last_seen = self._now()
+
+    @asynccontextmanager
+    async def in_hand(self, record: ChargePointRecord) -> AsyncIterator[StationState]:
+        """The state of a charge point that is not connected, for the operator to act on.
+
+        Takes an epoch like a connection would: a station that connects meanwhile wins, and what
+        is done here raises `Fenced`.
+        """
+        party = self._store.party(record.party)
+        now = self._now()
+        epoch, fields = await party.stations.connect(
+            record.identity, node_id=self._node_id, protocol="", remote="operator", at=now
+        )
+        fence = Fence(record.identity, epoch)
+        state = StationState(record, fence, "", connected_at=now, last_seen=now, connected=False)
+        try:
+            await self._load(state, fields)
+            yield state
+        finally:
+            await party.stations.disconnect(fence, self._now())
+
+    async def sweep(self) -> None:
+        """After a start: stations that this node held and that did not return are offline."""
+        await asyncio.sleep(self._offline_after)
+        for record in await self._store.charge_points.all():
+            if self._router.local(record.identity) is not None:
+                continue
+            stations = self._store.party(record.party).stations
+            route = await stations.route(record.identity)
+            if route is not None and route.node_id == self._node_id:
+                fence = Fence(record.identity, route.epoch)
+                await stations.disconnect(fence, self._now())
+                await self._offline(record, fence)
+
+    async def close(self) -> None:
+        """Stop what runs in the background."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- the operator's registry ----------------------------------------------------------
+
+    async def put(
+        self,
+        identity: str,
+        *,
+        security_profile: int,
+        password: str | None,
+        party: Party,
+        enabled: bool = True,
+        quirks: list[str] | None = None,
+        provision: bool = True,
+    ) -> ChargePointRecord:
+        """Register or change a charge point. Raises `ValueError` with what is wrong.
+
+        Without a password the known one stays. A disabled one loses its live connection.
+        """
+        known = await self._store.charge_points.get(identity)
+        profile = SecurityProfile(security_profile)
+        hashed = hash_password(_password(password)) if password is not None else None
+        if hashed is None and known is not None:
+            hashed = known.password_hash
+        if profile in (SecurityProfile.BASIC_AUTH, SecurityProfile.TLS_BASIC_AUTH) and not hashed:
+            raise ValueError("security profiles 1 and 2 need a password")
+        if known is not None and known.party != party:
+            raise ValueError("a charge point's party cannot change; register it anew")
+        record = ChargePointRecord(
+            identity=_identity(identity),
+            party=party,
+            security_profile=profile,
+            password_hash=hashed,
+            enabled=enabled,
+            quirks=frozenset(quirks or ()),
+            provision=provision,
+            created_at=known.created_at if known else self._now(),
+        )
+        await self._store.charge_points.put(record)
+        if not enabled:
+            await self._drop(identity, "disabled")
+        return record
+
+    async def get(self, identity: str) -> ChargePointRecord | None:
+        """The operator's record."""
+        return await self._store.charge_points.get(identity)
+
+    async def delete(self, identity: str) -> bool:
+        """Forget a charge point; its transactions, sessions and CDRs stay."""
+        existed = await self._store.charge_points.delete(identity)
+        if existed:
+            await self._drop(identity, "removed")
+        return existed
+
+    async def describe(self, identity: str) -> dict[str, Any] | None:
+        """Record and live state of one charge point."""
+        record = await self._store.charge_points.get(identity)
+        return None if record is None else await self._described(record)
+
+    async def describe_all(self) -> list[dict[str, Any]]:
+        """Every charge point, by identity."""
+        records = sorted(await self._store.charge_points.all(), key=lambda r: r.identity)
+        return [await self._described(record) for record in records]
+
+    # --- inside ---------------------------------------------------------------------------
+
+    async def _load(self, state: StationState, fields: dict[str, Any]) -> None:
+        state.boot_accepted = "boot" in fields
+        self._read_fields(state, fields)
+        party = self._store.party(state.party)
+        for document in await party.transactions.open(state.identity):
+            transaction = msgspec.convert(document, Transaction)
+            state.open[transaction.id] = await self._billing.restore(state, transaction)
+        await self._read_published(state)
+
+    def _read_fields(self, state: StationState, fields: dict[str, Any]) -> None:
+        state.bindings = {}
+        for name, value in fields.items():
+            kind, _, number = name.partition(":")
+            if kind == "evse":
+                state.evses[int(number)] = msgspec.convert(value, EvseReports, str_keys=True)
+            elif kind == "binding" and value is not None:
+                state.bindings[int(number)] = msgspec.convert(value, EvseBinding)
+
+    async def _read_published(self, state: StationState) -> None:
+        """What partners were told last, so that only changes are told again."""
+        refs = {
+            evse_id: (binding.location_id, binding.evse_uid)
+            for evse_id, binding in state.bindings.items()
+        }
+        lives = await self._store.party(state.party).evses.get_many(list(refs.values()))
+        for evse_id, live in zip(refs, lives, strict=True):
+            if live is not None:
+                state.published[evse_id] = EvseStatus(live.status)
+
+    async def _refresh(self, state: StationState) -> None:
+        change = self._store.party(state.party).change(state.fence)
+        if self._publisher.refresh(state, state.bindings, change):
+            await self._store.commit(change)
+
+    async def _offline_later(self, state: StationState) -> None:
+        await asyncio.sleep(self._offline_after)
+        await self._offline(state.record, state.fence)
+
+    async def _offline(self, record: ChargePointRecord, fence: Fence) -> None:
+        """Publish UNKNOWN for every EVSE. A newer connection's epoch makes this a no-op."""
+        now = self._now()
+        state = StationState(record, fence, "", connected_at=now, last_seen=now, connected=False)
+        self._read_fields(
+            state, await self._store.party(record.party).stations.load(record.identity)
+        )
+        await self._read_published(state)
+        try:
+            await self._refresh(state)
+            log.warning("offline", charge_point=record.identity)
+        except Fenced:
+            log.debug("came back", charge_point=record.identity)
+        except StoreError as error:
+            log.error("offline status not stored", charge_point=record.identity, error=str(error))
+
+    def _superseded_elsewhere(self, message: dict[str, Any]) -> None:
+        here = self._router.local(message["identity"])
+        if here is not None and here[0].fence.epoch < message["epoch"]:
+            self._in_background(here[1].close("superseded by a newer connection"))
+
+    def _bindings_changed(self, message: dict[str, Any]) -> None:
+        here = self._router.local(message["identity"])
+        if here is not None:
+            self._in_background(self._rebind(here[0]))
+
+    async def _rebind(self, state: StationState) -> None:
+        fields = await self._store.party(state.party).stations.load(state.identity)
+        bindings = {name: value for name, value in fields.items() if name.startswith("binding:")}
+        self._read_fields(state, bindings)
+        state.published = {}
+        await self._read_published(state)
+        await self._refresh(state)
+
+    async def _drop(self, identity: str, reason: str) -> None:
+        """Close the live connection wherever it is: an epoch nobody can beat."""
+        here = self._router.local(identity)
+        if here is not None:
+            await here[1].close(reason)
+        await self._store.bus.publish(_SUPERSEDED_TOPIC, {"identity": identity, "epoch": 2**53})
+
+    async def _described(self, record: ChargePointRecord) -> dict[str, Any]:
+        stations = self._store.party(record.party).stations
+        route = await stations.route(record.identity)
+        fields = await stations.load(record.identity)
+        here = self._router.local(record.identity)
+        last_seen = to_text(here[0].last_seen) if here else fields.get("last_seen")
+        return {
+            "identity": record.identity,
+            "party": str(record.party),
+            "security_profile": int(record.security_profile),
+            "enabled": record.enabled,
+            "quirks": sorted(record.quirks),
+            "provision": record.provision,
+            "connected": route is not None,
+            "connection": None if route is None else _connection(route),
+            "version": route.protocol if route else fields.get("protocol"),
+            "last_seen": last_seen,
+            "boot": fields.get("boot"),
+            "connectors": _connectors(fields),
+        }
+
+    def _in_background(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work failed", exc_info=task.exception())
+
+
+def _why(record: ChargePointRecord | None) -> str:
+    if record is None:
+        return "unknown charge point"
+    return "wrong or missing password" if record.enabled else "disabled"
+
+
+def _identity(identity: str) -> str:
+    if not 0 < len(identity) <= _MAX_IDENTITY:
+        raise ValueError(f"an identity has 1 to {_MAX_IDENTITY} characters")
+    if not identity.isprintable() or _FORBIDDEN_IN_IDENTITY.intersection(identity):
+        raise ValueError('an identity has no control characters and none of / # ? : " \\')
+    return identity
+
+
+def _password(password: str) -> bytes:
+    raw = password.encode()
+    if len(raw) not in _PASSWORD_LENGTHS:
+        raise ValueError("a password has 16 to 40 bytes")
+    return raw
+
+
+def _connection(route: Any) -> dict[str, Any]:
+    return {
+        "node": route.node_id,
+        "protocol": route.protocol,
+        "connected_at": to_text(route.connected_at),
+    }
+
+
+def _connectors(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """Flat list of everything the station said of its connectors, itself included as EVSE 0."""
+    return [
+        {"evse_id": int(name.partition(":")[2]), "connector_id": int(connector_id), **report}
+        for name, reports in sorted(fields.items())
+        if name.startswith("evse:")
+        for connector_id, report in sorted(reports["connectors"].items())
+    ]

@@ -1,0 +1,79 @@
+"""What a StatusNotification does: connector -> EVSE -> Location, in one commit."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from gateway.domain.events import ChargingState, ConnectorState, ConnectorStatusReported
+from gateway.domain.evse_status import ConnectorReport, EvseReports
+from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.station_state import STATION, StationState
+from gateway.services.transactions import TransactionService
+from gateway.store import Store
+
+# A 1.6 station tells through its connector what 2.x says in transactionInfo.chargingState.
+CHARGING_STATE_OF_CONNECTOR: dict[ConnectorState, ChargingState | None] = {
+    ConnectorState.AVAILABLE: None,  # nothing about a transaction
+    ConnectorState.PREPARING: None,  # none yet
+    ConnectorState.CHARGING: ChargingState.CHARGING,
+    ConnectorState.SUSPENDED_EV: ChargingState.SUSPENDED_EV,
+    ConnectorState.SUSPENDED_EVSE: ChargingState.SUSPENDED_EVSE,
+    # "The transaction has stopped": the vehicle takes nothing any more, however late the
+    # StopTransaction itself comes.
+    ConnectorState.FINISHING: ChargingState.IDLE,
+    ConnectorState.OCCUPIED: None,  # 2.x: chargingState says it
+    ConnectorState.RESERVED: None,
+    ConnectorState.UNAVAILABLE: None,
+    ConnectorState.FAULTED: None,  # may recover within the transaction; its stop will tell
+}
+
+
+class StatusService:
+    """Takes connector reports."""
+
+    def __init__(
+        self,
+        store: Store,
+        publisher: EvsePublisher,
+        transactions: TransactionService,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._transactions = transactions
+        self._now = now
+
+    async def reported(self, state: StationState, event: ConnectorStatusReported) -> None:
+        """Take one report. Unchanged or outdated ones write nothing.
+
+        Raises `StoreUnavailable` or `Fenced`; the cache is only kept when the commit succeeded.
+        """
+        at = event.at or self._now()
+        reports = state.evses.setdefault(event.evse_id, EvseReports())
+        before = reports.connectors.get(event.connector_id)
+        report = ConnectorReport(event.state, at, event.error_code, event.info)
+        if not reports.take(event.connector_id, report):
+            return
+        published = dict(state.published)
+        party = self._store.party(state.party)
+        change = party.change(state.fence)
+        party.stations.put(change, state.identity, f"evse:{event.evse_id}", reports)
+        charging = CHARGING_STATE_OF_CONNECTOR[event.state]
+        undo = _nothing
+        if charging is not None:
+            undo = self._transactions.charging_state(state, event.evse_id, charging, at, change)
+        affected = state.bindings if event.evse_id == STATION else (event.evse_id,)
+        self._publisher.refresh(state, affected, change)
+        try:
+            await self._store.commit(change)
+        except BaseException:
+            state.published = published
+            if before is None:
+                del reports.connectors[event.connector_id]
+            else:
+                reports.connectors[event.connector_id] = before
+            undo()
+            raise
+
+
+def _nothing() -> None:
+    """No transaction was touched."""

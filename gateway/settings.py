@@ -1,0 +1,153 @@
+"""Everything an operator can set: environment `GATEWAY_*` over `gateway.toml` over defaults.
+
+Read once, by `app` and `cli` only. A secret may come from a file: `GATEWAY_OPERATOR_TOKEN_FILE`
+names one that holds GATEWAY_OPERATOR_TOKEN.
+"""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from gateway.domain.party import Party
+
+PREFIX = "GATEWAY_"
+TOML_FILE = "gateway.toml"
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `GATEWAY_<NAME>_FILE`: the setting's value is the file's text, stripped."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """The file's content, if the variable is set. Raises OSError when it cannot be read."""
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        value = Path(path).read_text(encoding="utf-8").strip() if path else None
+        return value, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All settings that have a file."""
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """The settings of one gateway process."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, toml_file=TOML_FILE, extra="forbid")
+
+    redis_url: SecretStr | None = Field(None, description="unset: an embedded Valkey server")
+    data_dir: Path = Path("./data")
+    secret_key: SecretStr | None = Field(
+        None, description="64 hex digits; seals partners' tokens in the store"
+    )
+
+    ocpp_host: str = "127.0.0.1"
+    ocpp_port: int = Field(9000, ge=0, le=65_535)
+    ocpp_tls_host: str = "127.0.0.1"
+    ocpp_tls_port: int = Field(9443, ge=0, le=65_535)
+    ocpp_tls_cert: Path | None = None
+    ocpp_tls_key: Path | None = None
+    ocpp_tls_client_ca: Path | None = None
+    heartbeat_interval: int = Field(300, ge=1, description="seconds")
+    offline_after: float = Field(
+        30.0, ge=0, description="seconds a lost charge point has before its EVSEs are UNKNOWN"
+    )
+
+    ocpi_host: str = "127.0.0.1"
+    ocpi_port: int = Field(8000, ge=0, le=65_535)
+    ocpi_public_url: str | None = Field(
+        None, description="what partners reach us under; unset: http://host:port"
+    )
+    ocpi_allow_private_hosts: bool = False
+    session_interval: float = Field(
+        10.0, ge=0, description="seconds between two updates of one running session"
+    )
+
+    operator_host: str = "127.0.0.1"
+    operator_port: int = Field(8080, ge=0, le=65_535)
+    operator_token: SecretStr | None = None
+
+    country_code: str = "NL"
+    party_id: str = "GWY"
+    business_name: str = "Gateway"
+    currency: str = Field("EUR", min_length=3, max_length=3)
+    node_id: str = Field(default_factory=socket.gethostname)
+    log_level: str = "INFO"
+    log_json: bool | None = Field(None, description="unset: JSON unless stderr is a terminal")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then secret files, then gateway.toml."""
+        return (
+            init_settings,
+            env_settings,
+            SecretFiles(settings_cls),
+            TomlConfigSettingsSource(settings_cls),
+        )
+
+    @field_validator("currency", "log_level")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        Party(self.country_code, self.party_id)
+        if (self.ocpp_tls_cert is None) != (self.ocpp_tls_key is None):
+            raise ValueError("GATEWAY_OCPP_TLS_CERT and GATEWAY_OCPP_TLS_KEY go together")
+        return self
+
+    @property
+    def party(self) -> Party:
+        """The first party."""
+        return Party(self.country_code, self.party_id)
+
+
+def kept_secret(data_dir: Path, name: str) -> str:
+    """A secret made at the first start and kept with mode 0600 in the data directory."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / name
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        value = secrets.token_hex(32)
+        file.write(value + "\n")
+    return value
+
+
+def operator_token(settings: Settings) -> str:
+    """The operator's token: as set, or kept in the data directory as `operator-token`."""
+    if settings.operator_token is not None:
+        return settings.operator_token.get_secret_value()
+    return kept_secret(settings.data_dir, "operator-token")
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The 32-byte key that seals secrets at rest. Raises `ValueError`."""
+    if settings.secret_key is None:
+        return bytes.fromhex(kept_secret(settings.data_dir, "secret-key"))
+    key = bytes.fromhex(settings.secret_key.get_secret_value())
+    if len(key) != 32:
+        raise ValueError("GATEWAY_SECRET_KEY is not 64 hex digits")
+    return key

@@ -1,0 +1,167 @@
+"""Every key, hash field and channel name of the store; no other module spells one.
+
+All keys of one party carry the hash tag `{NL*ABC}`, so that Redis Cluster keeps them in one slot
+and a change of several of them can be atomic. Text from outside (identities, transaction ids,
+partner ids, token uids) is percent-encoded before it becomes part of a name: of the characters
+left over, none separates (`:`, `/`), tags (`{`, `}`), matches (`*`) or ends a line, so no identity
+can reach another one's key.
+"""
+
+from functools import lru_cache
+from urllib.parse import quote
+
+from gateway.domain.party import Party
+
+PREFIX = "gw:"
+SCHEMA = "gw:schema"
+CHARGE_POINTS = "gw:charge-points"
+PARTNERS = "gw:partners"
+BUS_PATTERN = "gw:bus:*"
+OWED_TOPIC = "owed"
+
+# Field names inside a station's hash: ours are bare words, the callers' start with a colon.
+EPOCH = "epoch"
+
+_TOKENS = "gw:{tokens}:"
+
+
+@lru_cache(maxsize=65_536)
+def escape(text: str) -> str:
+    """Percent-encode everything but letters, digits and `-._~`.
+
+    Lone surrogates cannot come from UTF-8 input, but must not raise here if they ever do.
+    """
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def folded(text: str) -> str:
+    """The form under which an OCPI CiString is compared (types, 1.1: case-insensitive)."""
+    return text.lower()
+
+
+def bus(topic: str) -> str:
+    """The channel of a topic that all nodes hear."""
+    return f"gw:bus:{topic}"
+
+
+def node(node_id: str) -> str:
+    """The channel that one node alone hears."""
+    return f"gw:node:{escape(node_id)}"
+
+
+def lease(name: str) -> str:
+    """Who holds the lease of this name."""
+    return f"gw:lease:{escape(name)}"
+
+
+def tokens_of_uid(uid: str) -> str:
+    """Hash: every token with this uid, by owner and type."""
+    return f"{_TOKENS}uid:{escape(folded(uid))}"
+
+
+def tokens_of_partner(partner_id: str | None) -> str:
+    """Set: where the tokens of one partner are; None is the operator."""
+    if partner_id is None:
+        return f"{_TOKENS}own"
+    return f"{_TOKENS}partner:{escape(partner_id)}"
+
+
+TOKEN_PARTNERS = f"{_TOKENS}partners"
+"""Set: the partners that have tokens."""
+
+
+def token_field(token_type: str, owner: Party | None) -> str:
+    """The field of a token in the hash of its uid; owner None is the operator."""
+    return f"{escape(token_type)}/{owner}" if owner else escape(token_type)
+
+
+class PartyKeys:
+    """The keys of one party; all within its slot."""
+
+    def __init__(self, party: Party) -> None:
+        self.prefix = f"gw:{{{party}}}:"
+        prefix = self.prefix
+        self.epochs = prefix + "epochs"
+        self.evses = prefix + "evses"
+        self.transactions = prefix + "transactions"
+        self.transactions_order = prefix + "transactions:order"
+        self.transaction_sites = prefix + "transactions:sites"
+        self.transactions_by_session = prefix + "transactions:by-session"
+        self.owed_version = prefix + "owed-version"
+
+    def documents(self, kind: str) -> str:
+        """Hash: documents of a kind (`sessions`, ...) by folded id."""
+        return f"{self.prefix}{kind}"
+
+    def documents_count(self, kind: str) -> str:
+        """Counter: the last number given out in the order of creation."""
+        return f"{self.prefix}{kind}:count"
+
+    def documents_order(self, kind: str, partner_id: str | None = None) -> str:
+        """Sorted set: folded ids by number of creation; all, or those one partner may see."""
+        if partner_id is None:
+            return f"{self.prefix}{kind}:order"
+        return f"{self.prefix}{kind}:order:{escape(partner_id)}"
+
+    def documents_updated(self, kind: str) -> str:
+        """Sorted set: folded ids by last_updated in milliseconds."""
+        return f"{self.prefix}{kind}:updated"
+
+    def station(self, identity: str) -> str:
+        """Hash: a charge point's epoch, route and live state."""
+        return f"{self.prefix}station:{escape(identity)}"
+
+    def kept(self, identity: str, stream: str) -> str:
+        """List: the last reports of a kind."""
+        return f"{self.prefix}kept:{escape(identity)}:{escape(stream)}"
+
+    def kept_streams(self, identity: str) -> str:
+        """Set: the names of the streams that `kept` lists exist for."""
+        return f"{self.prefix}kept:{escape(identity)}"
+
+    def station_transactions(self, identity: str) -> str:
+        """Sorted set: a charge point's transaction ids by start."""
+        return f"{self.prefix}transactions:of:{escape(identity)}"
+
+    def open_transactions(self, identity: str) -> str:
+        """Sorted set: those that have not ended, by start."""
+        return f"{self.prefix}transactions:open:{escape(identity)}"
+
+    def starts(self, identity: str) -> str:
+        """Hash: natural key of a start -> transaction id."""
+        return f"{self.prefix}starts:{escape(identity)}"
+
+    def readings(self, identity: str, transaction_id: str) -> str:
+        """List: raw meter values of a transaction."""
+        return f"{self.prefix}readings:{escape(identity)}:{escape(transaction_id)}"
+
+    def remote_starts(self, identity: str) -> str:
+        """Hash: promised starts, each with its expiry."""
+        return f"{self.prefix}remote-starts:{escape(identity)}"
+
+    def owed(self, partner_id: str) -> str:
+        """Sorted set: objects that the partner has not got yet, by version."""
+        return f"{self.prefix}owed:{escape(partner_id)}"
+
+    def known(self, partner_id: str) -> str:
+        """Hash: object -> what the partner acknowledged of it."""
+        return f"{self.prefix}known:{escape(partner_id)}"
+
+    def refused(self, partner_id: str) -> str:
+        """List: the last objects that the partner refused for good."""
+        return f"{self.prefix}refused:{escape(partner_id)}"
+
+
+def evse_field(location_id: str, evse_uid: str) -> str:
+    """The field of one EVSE in the party's hash of EVSE states (both parts are CiStrings)."""
+    return f"{escape(folded(location_id))}/{escape(folded(evse_uid))}"
+
+
+def transaction_field(identity: str, transaction_id: str) -> str:
+    """The field of one transaction in the party's hash of transactions."""
+    return f"{escape(identity)}/{escape(transaction_id)}"
+
+
+def state_field(name: str) -> str:
+    """The field of a caller's piece of state in a station's hash."""
+    return f":{name}"

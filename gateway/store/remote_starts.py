@@ -1,0 +1,41 @@
+"""START_SESSION promises that wait for their transaction, and expire by themselves."""
+
+from typing import Any
+
+from gateway import exact_json
+from gateway.store import scripts
+from gateway.store.change import Change
+from gateway.store.keys import PartyKeys
+from gateway.store.server import Server
+
+
+class RemoteStarts:
+    """The promises of one party's charge points; expiry is by the server's clock."""
+
+    def __init__(self, server: Server, keys: PartyKeys) -> None:
+        self._server = server
+        self._keys = keys
+
+    async def put(self, identity: str, key: str, document: dict[str, Any], ttl: float) -> None:
+        """Keep a promise for `ttl` seconds."""
+        await self._server.script(
+            scripts.REMOTE_START_PUT,
+            [self._keys.remote_starts(identity)],
+            key,
+            exact_json.dumps(document),
+            max(1, int(ttl * 1000)),
+        )
+
+    async def list(self, identity: str) -> list[tuple[str, dict[str, Any]]]:
+        """Those that are still good, with their keys."""
+        found = await self._server.script(
+            scripts.REMOTE_START_LIST, [self._keys.remote_starts(identity)]
+        )
+        return [
+            (key.decode(), exact_json.loads(document))
+            for key, document in zip(found[::2], found[1::2], strict=True)
+        ]
+
+    def take(self, change: Change, identity: str, key: str) -> None:
+        """Use a promise up, together with the other writes of the change."""
+        change.hdel(self._keys.remote_starts(identity), key)

@@ -1,0 +1,47 @@
+"""The Lua scripts beside this module, with the digests under which the server knows them."""
+
+from dataclasses import dataclass
+from hashlib import sha1
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script. `digest` is what EVALSHA wants."""
+
+    name: str
+    source: str
+    digest: str
+
+
+def _read(name: str) -> Script:
+    source = files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+    # SHA-1 names the script, as the protocol has it; it protects nothing
+    return Script(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+COMMIT = _read("commit")
+CONNECT = _read("connect")
+DISCONNECT = _read("disconnect")
+SETTLE = _read("settle")
+REFUSE = _read("refuse")
+REMOTE_START_PUT = _read("remote_start_put")
+REMOTE_START_LIST = _read("remote_start_list")
+TOKEN_PUT = _read("token_put")
+TOKEN_DELETE = _read("token_delete")
+LEASE_RENEW = _read("lease_renew")
+LEASE_RELEASE = _read("lease_release")
+
+ALL = (
+    COMMIT,
+    CONNECT,
+    DISCONNECT,
+    SETTLE,
+    REFUSE,
+    REMOTE_START_PUT,
+    REMOTE_START_LIST,
+    TOKEN_PUT,
+    TOKEN_DELETE,
+    LEASE_RENEW,
+    LEASE_RELEASE,
+)

@@ -1,0 +1,7 @@
+#!lua flags=allow-oom
+-- Removes an owed object if it was not marked again since. KEYS: owed. ARGV: object, version.
+-- Allowed when out of memory, because it frees some.
+if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '-1') ~= tonumber(ARGV[2]) then
+  return 0
+end
+return redis.call('ZREM', KEYS[1], ARGV[1])

@@ -1,0 +1,101 @@
+"""The live state of charge points, and which node holds each one's socket.
+
+`connect` gives out epochs: the newest connection of a charge point has the highest one, and every
+write that carries an older one is refused (see `Fence`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway import exact_json
+from gateway.domain.timestamps import from_text, to_text
+from gateway.store import scripts
+from gateway.store.change import Change, Fence
+from gateway.store.keys import EPOCH, PartyKeys, state_field
+from gateway.store.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the live socket of a charge point is."""
+
+    node_id: str
+    epoch: int
+    protocol: str
+    connected_at: datetime
+
+
+class Stations:
+    """The charge points of one party, by OCPP identity."""
+
+    def __init__(self, server: Server, keys: PartyKeys) -> None:
+        self._server = server
+        self._keys = keys
+
+    async def connect(
+        self, identity: str, *, node_id: str, protocol: str, remote: str, at: datetime
+    ) -> tuple[int, dict[str, Any]]:
+        """Take a new epoch and record the route; returns the epoch and all state kept so far."""
+        route = {"node": node_id, "protocol": protocol, "remote": remote, "at": to_text(at)}
+        epoch, stored = await self._server.script(
+            scripts.CONNECT,
+            [self._keys.station(identity), self._keys.epochs],
+            *(part for pair in route.items() for part in pair),
+        )
+        names, values = stored[::2], stored[1::2]
+        return int(epoch), _state(dict(zip(names, values, strict=True)))
+
+    async def disconnect(self, fence: Fence, at: datetime) -> bool:
+        """Clear the route, unless a newer connection has it; returns whether it was ours."""
+        station = self._keys.station(fence.identity)
+        ours = await self._server.script(scripts.DISCONNECT, [station], fence.epoch, to_text(at))
+        return bool(ours)
+
+    async def route(self, identity: str) -> Route | None:
+        """Where the live socket is, None while there is none."""
+        node, epoch, protocol, at = await self._server.command(
+            "HMGET", self._keys.station(identity), "node", EPOCH, "protocol", "at"
+        )
+        if node is None:
+            return None
+        return Route(node.decode(), int(epoch), protocol.decode(), from_text(at.decode()))
+
+    async def load(self, identity: str) -> dict[str, Any]:
+        """Everything that `put` has kept, whether or not the charge point is connected."""
+        return _state(await self._server.command("HGETALL", self._keys.station(identity)))
+
+    def put(self, change: Change, identity: str, field: str, value: Any) -> None:
+        """Keep a piece of state under a name such as `boot` or `evse:1`."""
+        change.hset(self._keys.station(identity), state_field(field), exact_json.dumps(value))
+
+    async def forget(self, identity: str) -> None:
+        """Drop state, route and kept reports; a connection that still lives is fenced off.
+
+        Transactions stay: they are part of the party's books.
+        """
+        index = self._keys.kept_streams(identity)
+        streams = await self._server.command("SMEMBERS", index)
+        kept = [self._keys.kept(identity, stream.decode()) for stream in streams]
+        await self._server.command(
+            "DEL", self._keys.station(identity), self._keys.remote_starts(identity), index, *kept
+        )
+
+    def keep(self, change: Change, identity: str, stream: str, value: Any, cap: int) -> None:
+        """Append a report to a stream that holds only its last `cap` ones."""
+        change.sadd(self._keys.kept_streams(identity), stream)
+        change.rpush(self._keys.kept(identity, stream), exact_json.dumps(value), cap=cap)
+
+    async def kept(self, identity: str, stream: str, limit: int) -> list[Any]:
+        """The last reports of a stream, oldest first."""
+        key = self._keys.kept(identity, stream)
+        values = await self._server.command("LRANGE", key, -limit, -1)
+        return [exact_json.loads(value) for value in values] if limit > 0 else []
+
+
+def _state(stored: dict[bytes, bytes]) -> dict[str, Any]:
+    return {
+        name[1:].decode(): exact_json.loads(value)
+        for name, value in stored.items()
+        if name.startswith(b":")
+    }

@@ -1,0 +1,149 @@
+"""Tokens that may charge: those that partners sent us, and the operator's own.
+
+They are found by uid alone, because that is all that a card reader tells. A uid is a CiString and
+need not be unique: several partners may have it, and one owner may use it for several types.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway import exact_json
+from gateway.domain.party import Party
+from gateway.domain.timestamps import from_text
+from gateway.store import keys, scripts
+from gateway.store.server import Server
+
+_PIECE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """A token as its owner described it; `partner_id` None: it is the operator's own."""
+
+    document: dict[str, Any]
+    partner_id: str | None
+    received_at: datetime
+
+
+class TokenBook:
+    """Every token of every owner. Stored values begin with the owner: `["<partner>", ...]`."""
+
+    def __init__(self, server: Server, now: Callable[[], datetime] | None = None) -> None:
+        self._server = server
+        self._now = now or _utc_now
+
+    async def find(self, uid: str) -> list[KnownToken]:
+        """All tokens with this uid."""
+        found = await self._server.command("HVALS", keys.tokens_of_uid(uid))
+        return [_token(value) for value in found]
+
+    async def put(self, partner_id: str, document: dict[str, Any]) -> bool:
+        """Store a partner's OCPI Token; True if it is new."""
+        owner = Party(document["country_code"], document["party_id"])
+        return await self._put(partner_id, owner, document["type"], document["uid"], document)
+
+    async def get(
+        self,
+        country_code: str,
+        party_id: str,
+        uid: str,
+        type: str,  # noqa: A002 - OCPI's own word
+    ) -> KnownToken | None:
+        """The token of that owner."""
+        return await self._get(Party(country_code, party_id), type, uid)
+
+    async def put_own(self, type: str, uid: str, document: dict[str, Any]) -> bool:  # noqa: A002
+        """Store a token of the operator; its document gets `uid` and `type`. True if new."""
+        return await self._put(None, None, type, uid, {**document, "uid": uid, "type": type})
+
+    async def get_own(self, type: str, uid: str) -> dict[str, Any] | None:  # noqa: A002
+        """A token of the operator."""
+        found = await self._get(None, type, uid)
+        return found.document if found else None
+
+    async def delete_own(self, type: str, uid: str) -> bool:  # noqa: A002
+        """Remove a token of the operator; False if there was none."""
+        return await self._delete(None, uid, keys.token_field(type, None))
+
+    async def all_own(self) -> list[dict[str, Any]]:
+        """The operator's tokens, by uid and type."""
+        members = await self._members(None)
+        found = await self._server.pipeline(
+            ("HGET", keys.tokens_of_uid(uid), field) for uid, field in members
+        )
+        documents = [_token(value).document for value in found if value is not None]
+        return sorted(documents, key=lambda document: (document["uid"], document["type"]))
+
+    async def drop_partner(self, partner_id: str) -> int:
+        """Remove all tokens of a partner; returns how many."""
+        removed = 0
+        members = await self._members(partner_id)
+        for first in range(0, len(members), _PIECE):
+            for uid, field in members[first : first + _PIECE]:
+                removed += await self._delete(partner_id, uid, field)
+        await self._server.command("SREM", keys.TOKEN_PARTNERS, partner_id)
+        return removed
+
+    async def count(self) -> int:
+        """How many tokens there are, of partners and our own."""
+        partners = await self._server.command("SMEMBERS", keys.TOKEN_PARTNERS)
+        owners: list[str | None] = [None, *(partner.decode() for partner in partners)]
+        return sum(
+            await self._server.pipeline(
+                ("SCARD", keys.tokens_of_partner(partner)) for partner in owners
+            )
+        )
+
+    async def _put(
+        self,
+        partner_id: str | None,
+        owner: Party | None,
+        token_type: str,
+        uid: str,
+        document: dict[str, Any],
+    ) -> bool:
+        field = keys.token_field(token_type, owner)
+        value = [partner_id, self._now().isoformat(), document]
+        new = await self._server.script(
+            scripts.TOKEN_PUT,
+            [keys.tokens_of_uid(uid), keys.tokens_of_partner(partner_id), keys.TOKEN_PARTNERS],
+            field,
+            exact_json.dumps(value),
+            exact_json.dumps([keys.folded(uid), field]),
+            partner_id or "",
+        )
+        return bool(new)
+
+    async def _get(self, owner: Party | None, token_type: str, uid: str) -> KnownToken | None:
+        field = keys.token_field(token_type, owner)
+        value = await self._server.command("HGET", keys.tokens_of_uid(uid), field)
+        return None if value is None else _token(value)
+
+    async def _delete(self, partner_id: str | None, uid: str, field: str) -> bool:
+        # the beginning of a stored value names its owner: `["<partner>",` or `[null,`
+        beginning = exact_json.dumps([partner_id])[:-1] + b","
+        removed = await self._server.script(
+            scripts.TOKEN_DELETE,
+            [keys.tokens_of_uid(uid), keys.tokens_of_partner(partner_id)],
+            field,
+            beginning,
+            exact_json.dumps([keys.folded(uid), field]),
+        )
+        return bool(removed)
+
+    async def _members(self, partner_id: str | None) -> list[tuple[str, str]]:
+        found: Iterable[bytes] = await self._server.command(
+            "SMEMBERS", keys.tokens_of_partner(partner_id)
+        )
+        return [(uid, field) for uid, field in map(exact_json.loads, found)]
+
+
+def _token(value: bytes) -> KnownToken:
+    partner_id, received_at, document = exact_json.loads(value)
+    return KnownToken(document, partner_id, from_text(received_at))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

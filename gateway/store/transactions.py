@@ -1,0 +1,150 @@
+"""OCPP transactions, per charge point; a transaction id means nothing without its identity."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from gateway import exact_json
+from gateway.domain.timestamps import to_milliseconds
+from gateway.store.change import Change
+from gateway.store.keys import PartyKeys, escape, folded, transaction_field
+from gateway.store.server import Server
+
+_Documents = list[dict[str, Any]]  # `list` is a method below
+
+
+class Transactions:
+    """The transactions of one party's charge points. Ids are the OCPP ids as text."""
+
+    def __init__(self, server: Server, keys: PartyKeys) -> None:
+        self._server = server
+        self._keys = keys
+
+    async def open(self, identity: str) -> _Documents:
+        """Those that have not ended, oldest first."""
+        ids = await self._server.command("ZRANGE", self._keys.open_transactions(identity), 0, -1)
+        return await self._documents([_field(identity, id_) for id_ in ids])
+
+    async def get(self, identity: str, transaction_id: str) -> dict[str, Any] | None:
+        """One transaction of this charge point, or None."""
+        field = transaction_field(identity, transaction_id)
+        value = await self._server.command("HGET", self._keys.transactions, field)
+        return None if value is None else exact_json.loads(value)
+
+    async def list(
+        self, identity: str, *, open_only: bool = False, limit: int = 100, offset: int = 0
+    ) -> _Documents:
+        """Those of one charge point, newest start first."""
+        of_station = self._keys.open_transactions if open_only else self._keys.station_transactions
+        if limit <= 0:
+            return []
+        ids = await self._server.command(
+            "ZRANGE", of_station(identity), offset, offset + limit - 1, "REV"
+        )
+        return await self._documents([_field(identity, id_) for id_ in ids])
+
+    async def page(self, *, offset: int, limit: int) -> tuple[_Documents, int]:
+        """Those of the whole party, newest start first, and how many there are in all."""
+        order = self._keys.transactions_order
+        total, fields = await self._server.pipeline(
+            [("ZCARD", order), ("ZRANGE", order, offset, offset + max(limit, 1) - 1, "REV")]
+        )
+        return await self._documents(fields if limit > 0 else []), total
+
+    def put(
+        self,
+        change: Change,
+        identity: str,
+        transaction_id: str,
+        document: Any,
+        *,
+        is_open: bool,
+        started: datetime,
+    ) -> None:
+        """Store a transaction; `is_open` False takes it off the list of open ones."""
+        field = transaction_field(identity, transaction_id)
+        start = to_milliseconds(started)
+        change.hset(self._keys.transactions, field, exact_json.dumps(document))
+        change.zadd(self._keys.transactions_order, field, start)
+        change.zadd(self._keys.station_transactions(identity), transaction_id, start)
+        if is_open:
+            change.zadd(self._keys.open_transactions(identity), transaction_id, start)
+        else:
+            change.zrem(self._keys.open_transactions(identity), transaction_id)
+
+    def update(self, change: Change, identity: str, transaction_id: str, document: Any) -> None:
+        """Store a new version of an open transaction; its place in every list stays."""
+        field = transaction_field(identity, transaction_id)
+        change.hset(self._keys.transactions, field, exact_json.dumps(document))
+
+    def put_snapshot(
+        self, change: Change, identity: str, transaction_id: str, document: Any
+    ) -> None:
+        """Keep what holds for the whole transaction, however long it runs."""
+        field = transaction_field(identity, transaction_id)
+        change.hset(self._keys.transaction_sites, field, exact_json.dumps(document))
+
+    async def snapshot(self, identity: str, transaction_id: str) -> dict[str, Any] | None:
+        """What `put_snapshot` has kept."""
+        field = transaction_field(identity, transaction_id)
+        value = await self._server.command("HGET", self._keys.transaction_sites, field)
+        return None if value is None else exact_json.loads(value)
+
+    def put_session(
+        self, change: Change, session_id: str, identity: str, transaction_id: str
+    ) -> None:
+        """Remember which transaction an OCPI Session is."""
+        value = exact_json.dumps([identity, transaction_id])
+        change.hset(self._keys.transactions_by_session, folded(session_id), value)
+
+    async def of_session(self, session_id: str) -> tuple[str, str] | None:
+        """Identity and transaction id behind an OCPI Session, or None."""
+        value = await self._server.command(
+            "HGET", self._keys.transactions_by_session, folded(session_id)
+        )
+        if value is None:
+            return None
+        identity, transaction_id = exact_json.loads(value)
+        return identity, transaction_id
+
+    def claim_start(
+        self, change: Change, identity: str, natural_key: str, transaction_id: str
+    ) -> None:
+        """Let the same start happen once only.
+
+        If another change has claimed the natural key, the commit raises Conflict, and its
+        `current` is the transaction id that holds it.
+        """
+        starts = self._keys.starts(identity)
+        change.expect_absent(starts, natural_key)
+        change.hset(starts, natural_key, transaction_id)
+
+    async def started_as(self, identity: str, natural_key: str) -> str | None:
+        """The transaction id that holds this natural key."""
+        value = await self._server.command("HGET", self._keys.starts(identity), natural_key)
+        return None if value is None else value.decode()
+
+    def add_readings(
+        self, change: Change, identity: str, transaction_id: str, readings: Sequence[Any]
+    ) -> None:
+        """Append raw meter values; they are kept as they came."""
+        if readings:
+            key = self._keys.readings(identity, transaction_id)
+            change.rpush(key, *(exact_json.dumps(reading) for reading in readings))
+
+    async def readings(self, identity: str, transaction_id: str) -> Sequence[Any]:
+        """All raw meter values, in the order in which they came."""
+        key = self._keys.readings(identity, transaction_id)
+        return [
+            exact_json.loads(value) for value in await self._server.command("LRANGE", key, 0, -1)
+        ]
+
+    async def _documents(self, fields: Sequence[str | bytes]) -> _Documents:
+        if not fields:
+            return []
+        values = await self._server.command("HMGET", self._keys.transactions, *fields)
+        return [exact_json.loads(value) for value in values if value is not None]
+
+
+def _field(identity: str, transaction_id: bytes) -> str:
+    return f"{escape(identity)}/{escape(transaction_id.decode())}"

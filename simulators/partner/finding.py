@@ -1,0 +1,56 @@
+"""What a partner who reads the standard to the letter holds against a message."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from simulators.partner.exact_json import dumps
+
+EVIDENCE_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One breach of one clause.
+
+    A violation breaks a SHALL, a type or a sum; advice breaks a SHOULD or looks wrong. Only a
+    violation that `refuses` turns the answer into an error.
+    """
+
+    clause: str
+    what: str
+    where: str = ""
+    evidence: str = ""
+    severity: Literal["violation", "advice"] = "violation"
+    refuses: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def violation(
+    clause: str, what: str, where: str = "", evidence: Any = None, *, refuses: bool = True
+) -> Finding:
+    return Finding(clause, what, where, shorten(evidence), "violation", refuses)
+
+
+def advice(clause: str, what: str, where: str = "", evidence: Any = None) -> Finding:
+    return Finding(clause, what, where, shorten(evidence), "advice", False)
+
+
+def refusing(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.refuses]
+
+
+def shorten(evidence: Any) -> str:
+    """The evidence as text of bounded length, numbers as they stood on the wire."""
+    if evidence is None:
+        return ""
+    if isinstance(evidence, str):
+        text = evidence
+    else:
+        try:
+            text = dumps(evidence).decode()
+        except (TypeError, ValueError, OverflowError):
+            text = repr(evidence)
+    return text if len(text) <= EVIDENCE_LIMIT else text[:EVIDENCE_LIMIT] + "…"

@@ -1,0 +1,952 @@
+"""The operator's API over real sockets, with real services and a real store."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway import exact_json
+from gateway.admin.server import AdminServer, Services, create_app
+from gateway.delivery import Deliveries
+from gateway.domain.commands import Command, CommandOutcome
+from gateway.domain.delivery import ObjectRef, Verdict, VerdictKind
+from gateway.domain.events import (
+    ConnectorState,
+    ConnectorStatusReported,
+    MeterReported,
+    TransactionStarted,
+    TransactionStopped,
+)
+from gateway.domain.meter import Measurand, Reading, Sample
+from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
+from gateway.domain.party import Party
+from gateway.domain.tokens import TokenRef
+from gateway.services.authorization import AuthorizationService
+from gateway.services.billing import Billing
+from gateway.services.charge_points import ChargePoints
+from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.locations import LocationCatalogue
+from gateway.services.own_tokens import OwnTokens
+from gateway.services.parties import PartyBook, PartyInfo
+from gateway.services.partners import PartnerDirectory, RegistrationFailed
+from gateway.services.ports import CallError, CallResult, CallTimeout, InvalidCall
+from gateway.services.routing import StationRouter
+from gateway.services.stale import StaleTransactions
+from gateway.services.station_state import StationState
+from gateway.services.status import StatusService
+from gateway.services.tariffs import TariffBook
+from gateway.services.transactions import TransactionService
+from gateway.store import Store
+
+PARTY = Party("NL", "GWY")
+SECOND = Party("BE", "GWY")
+T0 = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
+TOKEN = "operator-token-of-the-tests"
+UID = "DEADBEEF"
+
+LOCATION: dict[str, Any] = {
+    "publish": True,
+    "address": "Street 1",
+    "city": "Utrecht",
+    "country": "NLD",
+    "coordinates": {"latitude": "52.09000", "longitude": "5.12000"},
+    "time_zone": "Europe/Amsterdam",
+    "evses": [
+        {
+            "uid": "EVSE1",
+            "evse_id": "NL*GWY*E1",
+            "charge_point": {"identity": "CP1", "evse_id": 1},
+            "connectors": [
+                {
+                    "id": "1",
+                    "standard": "IEC_62196_T2",
+                    "format": "SOCKET",
+                    "power_type": "AC_3_PHASE",
+                    "max_voltage": 230,
+                    "max_amperage": 16,
+                    "tariff_ids": ["T1"],
+                }
+            ],
+        }
+    ],
+}
+TARIFF: dict[str, Any] = {
+    "currency": "EUR",
+    "tax_included": "NO",
+    "elements": [
+        {"price_components": [{"type": "ENERGY", "price": 0.30, "vat": 21, "step_size": 1}]}
+    ],
+}
+PARTNER = Partner(
+    id="ems",
+    name="EMS",
+    state=PartnerState.REGISTERED,
+    created_at=T0,
+    inbound_token_hash="a-hash-that-nobody-may-see",
+    outbound_token="a-secret-that-nobody-may-see",
+    version="2.2.1",
+    roles=(PartnerRole("EMSP", Party("DE", "EMS"), "EMS"),),
+    endpoints=(Endpoint("cdrs", "RECEIVER", "https://partner.example/cdrs"),),
+)
+
+
+class Clock:
+    """Our own time: it runs on a little with every look, as clocks do."""
+
+    def __init__(self) -> None:
+        self.moment = T0
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(milliseconds=1)
+        return self.moment
+
+
+@dataclass
+class FakeStation:
+    """A socket that answers what the test says; the OCPP edge has its own tests."""
+
+    protocol: str = "ocpp1.6"
+    answer: CallResult | CallError | Exception = field(default_factory=lambda: CallResult({}))
+    called: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def call(
+        self, action: str, payload: dict[str, Any], timeout: float
+    ) -> CallResult | CallError:
+        self.called.append((action, payload))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def execute(self, command: Command, timeout: float) -> CommandOutcome:
+        raise NotImplementedError
+
+    async def close(self, reason: str) -> None:
+        pass
+
+
+@dataclass
+class Handshake:
+    """The OCPI side of registering; it has its own tests."""
+
+    partners: PartnerDirectory
+    fails: bool = False
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def register(
+        self, partner_id: str | None, versions_url: str, token_a: str, name: str
+    ) -> Partner:
+        self.asked.append((partner_id, versions_url, token_a, name))
+        if self.fails:
+            raise RegistrationFailed("no such host")
+        partner = replace(PARTNER, id=partner_id or "new", name=name)
+        await self.partners.save(partner)
+        return partner
+
+    async def unregister(self, partner_id: str) -> None:
+        self.asked.append(("unregister", partner_id))
+
+
+class NobodyHome:
+    """A transport to partners that are away."""
+
+    async def deliver(self, partner: Partner, party: Party, ref: ObjectRef) -> Verdict:
+        return Verdict(VerdictKind.UNREACHABLE, "away")
+
+
+@dataclass
+class Reply:
+    """An answer, read."""
+
+    status: int
+    headers: Any
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return exact_json.loads(self.text)
+
+
+@dataclass
+class House:
+    """The operator's server with everything behind it."""
+
+    store: Store
+    http: aiohttp.ClientSession
+    url: str
+    charge_points: ChargePoints
+    transactions: TransactionService
+    status: StatusService
+    partners: PartnerDirectory
+    handshake: Handshake
+    frames: dict[str, list[dict[str, Any]]]
+    checks: dict[str, str | None]
+
+    async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
+        headers = {"Authorization": f"Bearer {TOKEN}"} | options.pop("headers", {})
+        if body is not None:
+            options["data"] = exact_json.dumps(body)
+        # `encoded`: the path goes out as the test has written it
+        url = aiohttp.client.URL(self.url + path, encoded=True)
+        async with self.http.request(method, url, headers=headers, **options) as response:
+            return Reply(response.status, response.headers, await response.text())
+
+    async def api(self, method: str, path: str, body: Any = None) -> Reply:
+        return await self.ask(method, "/api/v1" + path, body)
+
+    async def connect(
+        self, identity: str = "CP1", station: FakeStation | None = None
+    ) -> StationState:
+        record = await self.charge_points.get(identity)
+        assert record is not None
+        return await self.charge_points.connect(
+            record, protocol="ocpp1.6", remote="127.0.0.1", station=station or FakeStation()
+        )
+
+    async def furnish(self) -> None:
+        """A charge point behind an EVSE with a tariff, and a token that may charge."""
+        body = {"security_profile": 1, "password": "0123456789abcdef"}
+        assert (await self.api("PUT", "/charge-points/CP1", body)).status == 201
+        assert (await self.api("PUT", "/tariffs/T1", TARIFF)).status == 201
+        assert (await self.api("PUT", "/locations/LOC1", LOCATION)).status == 201
+        await self.store.tokens.put("ems", PARTNER_TOKEN)
+
+    async def charge(self, state: StationState, kwh: int = 10, minutes: int = 60) -> str:
+        """One transaction from start to end; returns its id."""
+        id_ = await self.begin(state)
+        end = TransactionStopped(
+            id_, T0 + timedelta(minutes=minutes), Decimal(1000 + 1000 * kwh), "Local"
+        )
+        await self.transactions.stopped(state, end)
+        return id_
+
+    async def begin(self, state: StationState, uid: str = UID) -> str:
+        start = TransactionStarted(1, TokenRef(uid), T0, Decimal(1000))
+        return (await self.transactions.started(state, start)).transaction_id
+
+
+PARTNER_TOKEN = {
+    "country_code": "DE",
+    "party_id": "EMS",
+    "uid": UID,
+    "type": "RFID",
+    "contract_id": "DE-EMS-C0001",
+    "issuer": "EMS",
+    "valid": True,
+    "whitelist": "ALWAYS",
+    "last_updated": "2026-03-01T09:00:00Z",
+}
+
+
+class NobodyAsked:
+    """No partner is asked in real time here."""
+
+    async def authorize(self, *question: Any) -> None:
+        return None
+
+
+@pytest.fixture
+async def house(store: Store) -> AsyncIterator[House]:
+    clock = Clock()
+    partners = PartnerDirectory(store, clock)
+    await partners.load()
+    await partners.save(PARTNER)
+    catalogue = LocationCatalogue(store, partners, clock)
+    publisher = EvsePublisher(store, partners, clock)
+    billing = Billing(store, "EUR", clock)
+    authorization = AuthorizationService(store, partners, NobodyAsked(), clock)
+    transactions = TransactionService(store, authorization, billing, publisher, clock)
+    router = StationRouter(store, "node-1")
+    charge_points = ChargePoints(
+        store, router, publisher, billing, node_id="node-1", offline_after=0, now=clock
+    )
+    parties = PartyBook(PartyInfo(PARTY, "Gateway"), PartyInfo(SECOND, "Gateway Belgium"))
+    deliveries = Deliveries(
+        store=store, partners=partners, parties=lambda: [PARTY, SECOND], transport=NobodyHome()
+    )
+    await deliveries.start()
+    handshake = Handshake(partners)
+    frames: dict[str, list[dict[str, Any]]] = {}
+    checks: dict[str, str | None] = {}
+
+    async def listeners() -> str | None:
+        return checks.get("listeners")
+
+    app = create_app(
+        Services(
+            store=store,
+            parties=parties,
+            charge_points=charge_points,
+            router=router,
+            catalogue=catalogue,
+            tariffs=TariffBook(store, partners, clock),
+            own_tokens=OwnTokens(store),
+            partners=partners,
+            registration=handshake,
+            deliveries=deliveries,
+            stale=StaleTransactions(store, charge_points, router, transactions, "node-1"),
+            messages=lambda identity: frames.get(identity, []),
+            operator_token=TOKEN,
+            versions_url="https://cpo.example/ocpi/versions",
+            now=clock,
+            checks={"listeners": listeners},
+        )
+    )
+    server = AdminServer(app)
+    port = await server.start("127.0.0.1", 0)
+    async with aiohttp.ClientSession() as http:
+        yield House(
+            store,
+            http,
+            f"http://127.0.0.1:{port}",
+            charge_points,
+            transactions,
+            StatusService(store, publisher, transactions, clock),
+            partners,
+            handshake,
+            frames,
+            checks,
+        )
+    await server.close()
+    await deliveries.close()
+    await charge_points.close()
+    await partners.close()
+
+
+# --- who may call -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer wrong", f"Token {TOKEN}", TOKEN, "Bearer \xe9"]
+)
+@pytest.mark.parametrize("path", ["/charge-points", "/openapi.json", "/nothing-here"])
+async def test_without_the_operator_token_nothing_is_told(
+    house: House, authorization: str | None, path: str
+) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    async with house.http.get(house.url + "/api/v1" + path, headers=headers) as response:
+        assert response.status == 401
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+        assert (await response.json())["error"]["code"] == "unauthorized"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8080"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/api/v1/charge-points", "/metrics", "/static/dashboard.js"])
+async def test_cross_site_requests_are_refused(
+    house: House, headers: dict[str, str], path: str
+) -> None:
+    """security-and-faults S13."""
+    reply = await house.ask("GET", path, headers=headers)
+    assert reply.status == 403
+
+
+async def test_the_pages_own_requests_are_not_cross_site(house: House) -> None:
+    headers = {"Origin": house.url, "Sec-Fetch-Site": "same-origin"}
+    assert (await house.ask("GET", "/api/v1/charge-points", headers=headers)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/static/dashboard.js", "/api/v1/charge-points", "/health"])
+async def test_every_answer_forbids_foreign_and_inline_script(house: House, path: str) -> None:
+    """security-and-faults S12."""
+    policy = (await house.ask("GET", path)).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+async def test_the_page_has_no_inline_script_or_style(house: House) -> None:
+    page = (await house.ask("GET", "/")).text
+    assert '<script type="module" src=' in page
+    assert "<style" not in page
+    assert "style=" not in page
+    assert " on" + "click" not in page
+
+
+# --- the form of refusals ---------------------------------------------------------------------
+
+
+async def test_a_body_that_is_no_json_is_a_400_and_changes_nothing(house: House) -> None:
+    for text in (b"{", b'{"a": NaN}', b"\xff", b'"\\ud800"', b"[" * 100_000):
+        reply = await house.ask("PUT", "/api/v1/charge-points/CP1", data=text)
+        assert (reply.status, reply.json["error"]["code"]) == (400, "bad_request")
+    assert (await house.api("GET", "/charge-points")).json == []
+
+
+async def test_a_body_that_is_no_object_is_a_422(house: House) -> None:
+    for body in ([], "text", 1):
+        assert (await house.api("PUT", "/charge-points/CP1", body)).status == 422
+    assert (await house.api("PUT", "/charge-points/CP1")).status == 422
+
+
+async def test_an_unknown_path_is_a_404_and_a_wrong_method_a_405(house: House) -> None:
+    assert (await house.api("GET", "/nothing")).status == 404
+    reply = await house.api("DELETE", "/charge-points")
+    assert reply.status == 405
+    assert "GET" in reply.headers["Allow"]
+    assert set(reply.json["error"]) == {"code", "message", "details"}
+
+
+async def test_a_body_beyond_the_cap_is_a_413(house: House) -> None:
+    reply = await house.ask("PUT", "/api/v1/charge-points/CP1", data=b"[" + b" " * 5_000_000 + b"]")
+    assert reply.status == 413
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=-1", "limit=x", "limit=99999999", "offset=1.5", "party=X"]
+)
+async def test_a_query_that_makes_no_sense_is_a_400(house: House, query: str) -> None:
+    assert (await house.api("GET", f"/charge-points?{query}")).status == 400
+
+
+# --- charge points ----------------------------------------------------------------------------
+
+
+async def test_a_charge_point_is_registered_changed_shown_and_removed(house: House) -> None:
+    body = {
+        "security_profile": 1,
+        "password": "0123456789abcdef",
+        "party": "NL*GWY",
+        "enabled": True,
+        "quirks": ["b", "a"],
+        "provision": False,
+    }
+    created = await house.api("PUT", "/charge-points/CP1", body)
+    assert created.status == 201
+    shown = (await house.api("GET", "/charge-points/CP1")).json
+    assert shown == created.json
+    assert shown["quirks"] == ["a", "b"]
+    assert (shown["connected"], shown["provision"], shown["security_profile"]) == (False, False, 1)
+    assert "0123456789abcdef" not in created.text
+    assert "scrypt" not in created.text
+    changed = await house.api("PUT", "/charge-points/CP1", {"security_profile": 1})
+    assert (changed.status, changed.json["provision"]) == (200, True)
+    assert [one["identity"] for one in (await house.api("GET", "/charge-points")).json] == ["CP1"]
+    assert (await house.api("DELETE", "/charge-points/CP1")).status == 204
+    assert (await house.api("DELETE", "/charge-points/CP1")).status == 404
+    assert (await house.api("GET", "/charge-points/CP1")).status == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"security_profile": 4, "password": "0123456789abcdef"},
+        {"security_profile": "1", "password": "0123456789abcdef"},
+        {"security_profile": 1},
+        {"security_profile": 1, "password": "short"},
+        {"security_profile": 0, "party": "XX"},
+        {"security_profile": 0, "party": "DE*ABC"},
+        {"security_profile": 0, "enabled": "yes"},
+        {"security_profile": 0, "quirks": "none"},
+    ],
+)
+async def test_a_bad_registration_is_a_422_and_changes_nothing(
+    house: House, body: dict[str, Any]
+) -> None:
+    assert (await house.api("PUT", "/charge-points/CP1", body)).status == 422
+    assert (await house.api("GET", "/charge-points")).json == []
+
+
+@pytest.mark.parametrize("identity", ["CP 1", "CP*{x}", "größe", "a%b", "EVB-P1234@x|y+z"])
+async def test_identities_are_percent_decoded(house: House, identity: str) -> None:
+    """security-and-faults S22: an identity is one path segment, whatever is in it."""
+    quoted = "".join(f"%{byte:02X}" for byte in identity.encode())
+    reply = await house.api("PUT", f"/charge-points/{quoted}", {"security_profile": 0})
+    assert (reply.status, reply.json["identity"]) == (201, identity)
+    assert (await house.api("GET", f"/charge-points/{quoted}")).json["identity"] == identity
+    assert (await house.api("GET", f"/charge-points/{quoted}/transactions")).json == []
+
+
+async def test_a_list_can_be_read_in_parts(house: House) -> None:
+    for number in range(5):
+        await house.api("PUT", f"/charge-points/CP{number}", {"security_profile": 0})
+    reply = await house.api("GET", "/charge-points?offset=1&limit=2")
+    assert [one["identity"] for one in reply.json] == ["CP1", "CP2"]
+    assert reply.headers["X-Total-Count"] == "5"
+
+
+async def test_a_call_returns_the_stations_result_or_error(house: House) -> None:
+    await house.furnish()
+    station = FakeStation(answer=CallResult({"status": "Accepted"}))
+    await house.connect(station=station)
+    body = {"action": "Reset", "payload": {"type": "Soft"}, "timeout": 5}
+    reply = await house.api("POST", "/charge-points/CP1/calls", body)
+    assert (reply.status, reply.json) == (
+        200,
+        {"type": "CALLRESULT", "payload": {"status": "Accepted"}},
+    )
+    assert station.called == [("Reset", {"type": "Soft"})]
+    station.answer = CallError("NotSupported", "no", {"why": 1})
+    reply = await house.api("POST", "/charge-points/CP1/calls", body)
+    assert reply.status == 200
+    assert reply.json == {
+        "type": "CALLERROR",
+        "code": "NotSupported",
+        "description": "no",
+        "details": {"why": 1},
+    }
+
+
+async def test_a_call_that_cannot_be_made_says_why(house: House) -> None:
+    await house.furnish()
+    body = {"action": "Reset", "payload": {"type": "Soft"}}
+    assert (await house.api("POST", "/charge-points/NONE/calls", body)).status == 404
+    assert (await house.api("POST", "/charge-points/CP1/calls", body)).status == 409
+    station = FakeStation(answer=InvalidCall(["type: 'Warm' is no ResetType"]))
+    await house.connect(station=station)
+    reply = await house.api("POST", "/charge-points/CP1/calls", body)
+    assert reply.status == 422
+    assert reply.json["error"]["details"] == ["type: 'Warm' is no ResetType"]
+    station.answer = CallTimeout("no answer")
+    assert (await house.api("POST", "/charge-points/CP1/calls", body)).status == 504
+    for bad in ({"payload": {}}, {"action": "Reset", "timeout": 0}, {"action": 1}):
+        assert (await house.api("POST", "/charge-points/CP1/calls", bad)).status == 422
+
+
+async def test_the_last_frames_are_shown(house: House) -> None:
+    await house.furnish()
+    house.frames["CP1"] = [{"at": "now", "direction": "received", "frame": "[2]"}]
+    assert (await house.api("GET", "/charge-points/CP1/messages")).json == house.frames["CP1"]
+    assert (await house.api("GET", "/charge-points/NONE/messages")).status == 404
+    assert (await house.api("GET", "/charge-points/CP1/reservations")).json == []
+
+
+# --- transactions -----------------------------------------------------------------------------
+
+
+async def test_a_transaction_is_shown_from_its_start_to_its_end(house: House) -> None:
+    await house.furnish()
+    state = await house.connect()
+    id_ = await house.begin(state)
+    [running] = (await house.api("GET", "/charge-points/CP1/transactions?open=true")).json
+    assert (running["id"], running["evse_id"], running["state"]) == (id_, 1, "ACTIVE")
+    assert running["token"] == {"uid": UID, "type": "RFID"}
+    assert running["started_at"] == "2026-03-01T10:00:00.000Z"
+    assert (running["stopped_at"], running["meter_start_wh"]) == (None, 1000)
+    stop = TransactionStopped(id_, T0 + timedelta(hours=1), Decimal("11500.5"), "Local")
+    await house.transactions.stopped(state, stop)
+    assert (await house.api("GET", "/charge-points/CP1/transactions?open=true")).json == []
+    [ended] = (await house.api("GET", "/charge-points/CP1/transactions")).json
+    assert ended["stopped_at"] == "2026-03-01T11:00:00.000Z"
+    assert (ended["meter_stop_wh"], ended["stop_reason"]) == (Decimal("11500.5"), "Local")
+    assert (ended["state"], ended["partner_id"]) == ("ENDED", "ems")
+    assert (await house.api("GET", f"/charge-points/CP1/transactions/{id_}")).json["id"] == id_
+    assert (await house.api("GET", "/charge-points/CP1/transactions/0")).status == 404
+    assert (await house.api("GET", "/charge-points/NONE/transactions")).status == 404
+
+
+async def test_transactions_are_found_by_token_and_state(house: House) -> None:
+    await house.furnish()
+    state = await house.connect()
+    await house.charge(state)
+    other = await house.begin(state, "OTHER")
+    for path in ("/charge-points/CP1/transactions", "/transactions"):
+        found = (await house.api("GET", f"{path}?token=other")).json
+        assert [one["id"] for one in found] == [other]
+        assert len((await house.api("GET", path)).json) == 2
+        assert len((await house.api("GET", f"{path}?open=false")).json) == 1
+        assert len((await house.api("GET", f"{path}?limit=1")).json) == 1
+    assert len((await house.api("GET", "/transactions?charge_point=CP1")).json) == 2
+    assert (await house.api("GET", "/transactions?charge_point=CP2")).json == []
+
+
+async def test_a_stale_transaction_is_closed_by_hand_connected_or_not(house: House) -> None:
+    await house.furnish()
+    state = await house.connect()
+    first = await house.begin(state)
+    reading = Reading(
+        T0 + timedelta(minutes=30), (Sample(Measurand.ENERGY_IMPORT_REGISTER, Decimal(4000)),)
+    )
+    await house.transactions.metered(state, MeterReported(1, (reading,), first))
+    reply = await house.api("POST", f"/charge-points/CP1/transactions/{first}/close")
+    assert reply.status == 200
+    assert (reply.json["state"], reply.json["meter_stop_wh"]) == ("ENDED", 4000)
+    assert reply.json["flags"] == ["closed by the operator"]
+    again = await house.api("POST", f"/charge-points/CP1/transactions/{first}/close")
+    assert (again.status, again.json["stopped_at"]) == (200, reply.json["stopped_at"])
+    unknown = await house.api("POST", "/charge-points/CP1/transactions/42/close")
+    assert unknown.status == 404
+
+
+# --- documents --------------------------------------------------------------------------------
+
+
+async def test_a_location_is_kept_with_its_charge_points_and_live_status(house: House) -> None:
+    await house.furnish()
+    state = await house.connect()
+    await house.status.reported(state, ConnectorStatusReported(1, 1, ConnectorState.AVAILABLE, T0))
+    location = (await house.api("GET", "/locations/LOC1")).json
+    assert location["evses"][0]["status"] == "AVAILABLE"
+    assert location["evses"][0]["charge_point"] == {"identity": "CP1", "evse_id": 1}
+    assert (location["country_code"], location["party_id"]) == ("NL", "GWY")
+    assert (await house.api("PUT", "/locations/LOC1", LOCATION)).status == 200
+    assert len((await house.api("GET", "/locations")).json) == 1
+    assert (await house.api("DELETE", "/locations/LOC1")).status == 204
+    removed = (await house.api("GET", "/locations/LOC1")).json
+    assert removed["evses"][0]["status"] == "REMOVED"
+    assert (await house.api("DELETE", "/locations/NONE")).status == 404
+
+
+async def test_a_document_that_breaks_the_standard_is_a_422_with_every_fault(house: House) -> None:
+    reply = await house.api("PUT", "/locations/LOC1", {"publish": "maybe", "city": ""})
+    assert reply.status == 422
+    assert len(reply.json["error"]["details"]) > 2
+    assert (await house.api("GET", "/locations/LOC1")).status == 404
+    assert (await house.api("PUT", "/tariffs/T1", TARIFF | {"id": "T2"})).status == 422
+    foreign = TARIFF | {"country_code": "DE", "party_id": "ABC"}
+    assert (await house.api("PUT", "/tariffs/T1", foreign)).status == 422
+
+
+async def test_a_document_can_be_of_any_of_our_parties(house: House) -> None:
+    belgian = TARIFF | {"country_code": "BE", "party_id": "GWY"}
+    assert (await house.api("PUT", "/tariffs/T1", belgian)).status == 201
+    assert (await house.api("PUT", "/tariffs/T2?party=BE*GWY", TARIFF)).status == 201
+    assert (await house.api("GET", "/tariffs/T1")).json["country_code"] == "BE"
+    assert len((await house.api("GET", "/tariffs?party=BE*GWY")).json) == 2
+    assert (await house.api("GET", "/tariffs?party=NL*GWY")).json == []
+
+
+async def test_a_tariff_prices_a_session(house: House) -> None:
+    await house.furnish()
+    body = {
+        "start_date_time": "2026-03-01T10:00:00Z",
+        "end_date_time": "2026-03-01T11:00:00Z",
+        "time_zone": "Europe/Amsterdam",
+        "charging_periods": [
+            {
+                "start_date_time": "2026-03-01T10:00:00Z",
+                "dimensions": [{"type": "ENERGY", "volume": 10.5}],
+            }
+        ],
+    }
+    reply = await house.api("POST", "/tariffs/T1/price", body)
+    assert reply.status == 200
+    # by hand: 10.5 kWh x 0.30
+    assert reply.json["total_cost"]["before_taxes"] == Decimal("3.15")
+    assert reply.json["lines"]
+    assert (await house.api("POST", "/tariffs/T9/price", body)).status == 404
+    assert (await house.api("POST", "/tariffs/T1/price", {})).status == 422
+    assert (await house.api("DELETE", "/tariffs/T1")).status == 204
+    assert (await house.api("GET", "/tariffs/T1")).status == 404
+
+
+async def test_own_tokens_are_kept(house: House) -> None:
+    body = {"status": "Blocked", "expires_at": "2027-01-01T00:00:00Z", "group_id": "G"}
+    assert (await house.api("PUT", "/tokens/RFID/CARD%2001", body)).status == 201
+    assert (await house.api("PUT", "/tokens/RFID/CARD%2001", body)).status == 200
+    shown = (await house.api("GET", "/tokens/RFID/CARD%2001")).json
+    assert (shown["uid"], shown["status"], shown["group_id"]) == ("CARD 01", "Blocked", "G")
+    assert len((await house.api("GET", "/tokens")).json) == 1
+    assert (await house.api("PUT", "/tokens/CASH/1", body)).status == 422
+    assert (await house.api("PUT", "/tokens/RFID/1", {"status": "Great"})).status == 422
+    assert (await house.api("DELETE", "/tokens/RFID/CARD%2001")).status == 204
+    assert (await house.api("GET", "/tokens/RFID/CARD%2001")).status == 404
+
+
+# --- the books --------------------------------------------------------------------------------
+
+
+async def test_sessions_and_cdrs_are_listed_newest_first_and_filtered(house: House) -> None:
+    await house.furnish()
+    state = await house.connect()
+    await house.charge(state)
+    await house.begin(state, UID.lower())
+    sessions = (await house.api("GET", "/sessions")).json
+    [cdr] = (await house.api("GET", "/cdrs")).json
+    assert [one["status"] for one in sessions][-1] == "COMPLETED"
+    assert cdr["total_cost"]["before_taxes"] == Decimal("3")
+    assert (await house.api("GET", f"/cdrs/{cdr['id']}")).json == cdr
+    assert (await house.api("GET", f"/sessions/{cdr['session_id']}")).status == 200
+    for query, count in {
+        "token=deadbeef": 1,
+        "token=other": 0,
+        "location=loc1": 1,
+        "location=LOC2": 0,
+        "partner=ems": 1,
+        "partner=other": 0,
+        "date_from=2026-02-28T00:00:00Z": 1,
+        "date_from=2026-03-02T00:00:00Z": 0,
+        "party=BE*GWY": 0,
+        "limit=0": 0,
+        "offset=1": 0,
+    }.items():
+        found = (await house.api("GET", f"/cdrs?{query}")).json
+        assert len(found) == count, query
+    assert len((await house.api("GET", "/sessions?status=COMPLETED")).json) == 1
+    assert (await house.api("GET", "/cdrs")).headers["X-Total-Count"] == "1"
+    assert (await house.api("GET", "/cdrs/none")).status == 404
+
+
+async def test_lists_run_newest_first_across_their_parts(house: House) -> None:
+    await house.furnish()
+    books = house.store.party(PARTY)
+    for number in range(7):
+        change = books.change()
+        books.cdrs.put(change, f"C{number}", {"id": f"C{number}"}, updated=T0)
+        await house.store.commit(change)
+    second = house.store.party(SECOND)
+    change = second.change()
+    second.cdrs.put(change, "B0", {"id": "B0"}, updated=T0)
+    await house.store.commit(change)
+    ids = [one["id"] for one in (await house.api("GET", "/cdrs")).json]
+    assert ids == ["C6", "C5", "C4", "C3", "C2", "C1", "C0", "B0"]
+    parts = []
+    for offset in range(0, 9, 3):
+        reply = await house.api("GET", f"/cdrs?offset={offset}&limit=3")
+        assert reply.headers["X-Total-Count"] == "8"
+        parts += [one["id"] for one in reply.json]
+    assert parts == ids
+
+
+async def test_a_cdr_is_owed_again_to_the_partner_that_it_concerns(house: House) -> None:
+    await house.furnish()
+    await house.charge(await house.connect())
+    [cdr] = (await house.api("GET", "/cdrs")).json
+    owed = house.store.party(PARTY).owed
+    for ref, version in await owed.due("ems", 10):
+        await owed.settle("ems", ref, version)
+        await owed.set_known("ems", ref, "https://partner.example/cdrs/1")
+    reply = await house.api("POST", f"/cdrs/{cdr['id']}/resend")
+    assert (reply.status, reply.json["partner_id"]) == (202, "ems")
+    [(ref, _)] = await owed.due("ems", 10)
+    assert str(ref) == f"cdr/{cdr['id']}"
+    assert await owed.known("ems", ref) is None
+    assert (await house.api("POST", "/cdrs/none/resend")).status == 404
+    assert (await house.api("POST", f"/cdrs/{cdr['id']}/credit")).status == 501
+
+
+# --- partners ---------------------------------------------------------------------------------
+
+
+async def test_an_invited_partner_gets_a_token_that_is_shown_once(house: House) -> None:
+    reply = await house.api("POST", "/partners", {"name": "New"})
+    assert reply.status == 201
+    assert len(reply.json["token"]) >= 32
+    assert reply.json["our_versions_url"] == "https://cpo.example/ocpi/versions"
+    shown = await house.api("GET", f"/partners/{reply.json['id']}")
+    assert (shown.json["state"], shown.json["owed"]) == ("INVITED", 0)
+    assert reply.json["token"] not in shown.text
+    for bad in ({}, {"name": ""}, {"name": 1}, {"name": "x" * 101}, {"name": "a\nb"}):
+        assert (await house.api("POST", "/partners", bad)).status == 422
+
+
+async def test_partners_are_shown_without_their_secrets(house: House) -> None:
+    """security-and-faults S9."""
+    for path in ("/partners", "/partners/ems", "/partners/ems/deliveries"):
+        text = (await house.api("GET", path)).text
+        assert "nobody-may-see" not in text
+    [shown] = (await house.api("GET", "/partners")).json
+    assert shown["roles"][0] == {
+        "role": "EMSP",
+        "country_code": "DE",
+        "party_id": "EMS",
+        "business_name": "EMS",
+    }
+    assert (await house.api("GET", "/partners/none")).status == 404
+
+
+async def test_we_register_with_a_partner(house: House) -> None:
+    partner = (await house.api("POST", "/partners", {"name": "New"})).json["id"]
+    body = {"versions_url": "https://partner.example/versions", "token": "their-token-a"}
+    house.handshake.fails = True
+    failed = await house.api("POST", f"/partners/{partner}/register", body)
+    assert failed.status == 502
+    assert "no such host" in failed.json["error"]["message"]
+    assert "their-token-a" not in failed.text
+    house.handshake.fails = False
+    reply = await house.api("POST", f"/partners/{partner}/register", body)
+    assert (reply.status, reply.json["state"]) == (200, "REGISTERED")
+    expected = (partner, body["versions_url"], body["token"], "New")
+    assert house.handshake.asked[-1] == expected
+    assert (await house.api("POST", f"/partners/{partner}/register", body)).status == 409
+    assert (await house.api("POST", "/partners/none/register", body)).status == 404
+    assert (await house.api("POST", f"/partners/{partner}/register", {})).status in (409, 422)
+
+
+async def test_a_partner_is_renamed_given_quirks_and_removed(house: House) -> None:
+    reply = await house.api("PATCH", "/partners/ems", {"name": "Other", "quirks": ["raw_token"]})
+    assert (reply.json["name"], reply.json["quirks"]) == ("Other", ["raw_token"])
+    assert (await house.api("PATCH", "/partners/ems", {})).json["quirks"] == ["raw_token"]
+    assert (await house.api("PATCH", "/partners/ems", {"quirks": 1})).status == 422
+    assert (await house.api("DELETE", "/partners/ems")).status == 204
+    assert house.handshake.asked == [("unregister", "ems")]
+    assert (await house.api("GET", "/partners/ems")).status == 404
+
+
+async def test_what_a_partner_is_owed_and_refused_is_shown(house: House) -> None:
+    await house.furnish()
+    owed = house.store.party(PARTY).owed
+    ref = ObjectRef.parse("cdr/C1")
+    change = house.store.party(PARTY).change()
+    owed.mark(change, ["ems"], ref)
+    await house.store.commit(change)
+    shown = (await house.api("GET", "/partners/ems/deliveries")).json
+    assert shown["owed"] == 1
+    [(_, version)] = await owed.due("ems", 1)
+    await owed.refuse("ems", ref, version, "2001 no such token", T0)
+    shown = (await house.api("GET", "/partners/ems/deliveries")).json
+    assert shown["owed"] == 0
+    assert shown["refusals"][0]["reason"] == "2001 no such token"
+    assert shown["refusals"][0]["party"] == "NL*GWY"
+
+
+# --- reports ----------------------------------------------------------------------------------
+
+
+async def test_usage_and_revenue_are_added_up_from_the_books(house: House) -> None:
+    await house.furnish()
+    await house.charge(await house.connect(), kwh=10)
+    for by, value in {
+        "charge_point": "CP1",
+        "location": "LOC1",
+        "partner": "DE*EMS",
+        "day": "2026-03-01",
+    }.items():
+        [row] = (await house.api("GET", f"/reports/usage?by={by}")).json
+        assert row == {by: value, "transactions": 1, "running": 0, "kwh": 10, "hours": 1}
+        [row] = (await house.api("GET", f"/reports/revenue?by={by}")).json
+        assert (row[by], row["cdrs"], row["kwh"]) == (value, 1, 10)
+        # by hand: 10 kWh x 0.30, and 21 % of it
+        assert (row["before_taxes"], row["taxes"]) == (Decimal("3"), Decimal("0.63"))
+        assert row["total"] == Decimal("3.63")
+    assert (await house.api("GET", "/reports/usage?date_from=2026-03-02T00:00:00Z")).json == []
+    assert (await house.api("GET", "/reports/usage?by=colour")).status == 400
+    assert (await house.api("GET", "/reports/usage?format=xml")).status == 400
+
+
+async def test_faults_are_reported_while_they_last(house: House) -> None:
+    await house.furnish()
+    state = await house.connect()
+    fault = ConnectorStatusReported(1, 1, ConnectorState.FAULTED, T0, "GroundFailure", "=1+1")
+    await house.status.reported(state, fault)
+    [row] = (await house.api("GET", "/reports/faults?by=location")).json
+    assert (row["location"], row["charge_point"], row["error_code"]) == (
+        "LOC1",
+        "CP1",
+        "GroundFailure",
+    )
+    assert (await house.api("GET", "/reports/faults?by=partner")).status == 400
+    text = (await house.api("GET", "/reports/faults?by=location&format=csv")).text
+    [shown] = list(csv.DictReader(io.StringIO(text)))
+    assert shown["info"] == "'=1+1"  # security-and-faults S12
+    well = ConnectorStatusReported(1, 1, ConnectorState.AVAILABLE, T0 + timedelta(minutes=1))
+    await house.status.reported(state, well)
+    assert (await house.api("GET", "/reports/faults")).json == []
+
+
+# --- machines ---------------------------------------------------------------------------------
+
+
+async def test_health_readiness_and_metrics_need_no_token(house: House) -> None:
+    await house.furnish()
+    await house.api("PUT", "/charge-points/OPEN", {"security_profile": 0})
+    async with house.http.get(house.url + "/health") as response:
+        assert await response.json() == {"status": "alive"}
+    async with house.http.get(house.url + "/ready") as response:
+        assert response.status == 200
+        ready = await response.json()
+    assert ready["checks"] == {"store": "ok", "listeners": "ok"}
+    # security-and-faults S1: security profile 0 is a warning here
+    assert "OPEN" in ready["warnings"][0]
+    async with house.http.get(house.url + "/metrics") as response:
+        text = await response.text()
+    assert "gateway_operator_requests_total" in text
+    assert TOKEN not in text
+    assert "nobody-may-see" not in text
+
+
+async def test_not_ready_says_what_is_missing(house: House) -> None:
+    house.checks["listeners"] = "draining"
+    reply = await house.ask("GET", "/ready")
+    assert reply.status == 503
+    assert reply.json["ready"] is False
+    assert reply.json["checks"]["listeners"] == "draining"
+
+
+async def test_without_a_store_calls_are_a_503_and_the_gateway_is_not_ready(house: House) -> None:
+    await house.store.close()
+    reply = await house.api("GET", "/charge-points")
+    assert (reply.status, reply.json["error"]["code"]) == (503, "unavailable")
+    reply = await house.ask("GET", "/ready")
+    assert reply.status == 503
+    assert "store" in reply.json["checks"]
+    assert (await house.ask("GET", "/health")).status == 200
+
+
+async def test_every_route_is_described(house: House) -> None:
+    document = (await house.api("GET", "/openapi.json")).json
+    assert document["openapi"] == "3.1.0"
+    for path in (
+        "/charge-points/{identity}/calls",
+        "/locations/{id}",
+        "/tariffs/{id}/price",
+        "/partners/{id}/register",
+        "/cdrs/{id}/credit",
+        "/events",
+    ):
+        assert f"/api/v1{path}" in document["paths"]
+    body = document["paths"]["/api/v1/charge-points/{identity}"]["put"]["requestBody"]
+    assert body["content"]["application/json"]["schema"]["$ref"].endswith("/ChargePointBody")
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations)
+
+
+# --- live events ------------------------------------------------------------------------------
+
+
+async def events(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Any]]:
+    kind = ""
+    async for line in response.content:
+        if line.startswith(b"event: "):
+            kind = line[7:].strip().decode()
+        elif line.startswith(b"data: "):
+            yield kind, exact_json.loads(line[6:])
+
+
+async def test_what_happens_is_told_as_it_happens(house: House) -> None:
+    await house.furnish()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    wanted = {"charge_point", "location", "transaction", "session", "cdr", "partner"}
+    async with (
+        asyncio.timeout(20),
+        house.http.get(house.url + "/api/v1/events", headers=headers) as response,
+    ):
+        assert response.content_type == "text/event-stream"
+        assert (await response.content.readline()) == b": hello\n"
+        state = await house.connect()
+        report = ConnectorStatusReported(1, 1, ConnectorState.CHARGING, T0)
+        await house.status.reported(state, report)
+        id_ = await house.charge(state)
+        seen: dict[str, Any] = {}
+        async for kind, data in events(response):
+            seen[kind] = data
+            if wanted <= seen.keys():
+                break
+    assert seen["charge_point"]["identity"] == "CP1"
+    assert seen["location"]["evses"][0]["charge_point"]["identity"] == "CP1"
+    assert seen["transaction"]["id"] == id_
+    assert seen["session"]["status"] == "COMPLETED"
+    assert seen["cdr"]["total_energy"] == 10
+    assert (seen["partner"]["id"], seen["partner"]["owed"]) == ("ems", 1)
+
+
+async def test_the_stream_ends_when_the_server_does(house: House) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with house.http.get(house.url + "/api/v1/events", headers=headers) as response:
+        await response.content.readline()

@@ -1,0 +1,768 @@
+"""Transactions from the first word to the CDR, on a real store, without the edges."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gateway.domain.commands import Command, CommandOutcome
+from gateway.domain.events import (
+    ChargingState,
+    ConnectorState,
+    ConnectorStatusReported,
+    MeterReported,
+    TransactionPhase,
+    TransactionReported,
+    TransactionStarted,
+    TransactionStopped,
+)
+from gateway.domain.meter import Measurand, Reading, Sample
+from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
+from gateway.domain.party import Party
+from gateway.domain.tokens import Authorization, AuthorizationStatus, AuthMethod, TokenRef
+from gateway.services.authorization import AuthorizationService
+from gateway.services.billing import Billing
+from gateway.services.charge_points import ChargePoints
+from gateway.services.commands import CommandService, StartSession
+from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.locations import LocationCatalogue, UnknownLocation
+from gateway.services.partners import PartnerDirectory
+from gateway.services.routing import StationRouter
+from gateway.services.station_state import StationState
+from gateway.services.status import StatusService
+from gateway.services.tariffs import TariffBook
+from gateway.services.transactions import TransactionService
+from gateway.store import Fenced, PageQuery, Store
+
+PARTY = Party("NL", "GWY")
+T0 = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
+TOKEN = TokenRef("DEADBEEF")
+
+
+class Clock:
+    """Our own time, moved by the tests."""
+
+    def __init__(self) -> None:
+        self.moment = T0
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+@dataclass
+class FakeStation:
+    """A socket that notes what it is told; the edge has its own tests."""
+
+    protocol: str = "ocpp1.6"
+    outcome: CommandOutcome = CommandOutcome.ACCEPTED
+    executed: list[Command] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+    async def call(self, action: str, payload: dict[str, Any], timeout: float) -> Any:
+        raise NotImplementedError
+
+    async def execute(self, command: Command, timeout: float) -> CommandOutcome:
+        self.executed.append(command)
+        return self.outcome
+
+    async def close(self, reason: str) -> None:
+        self.closed.append(reason)
+
+
+@dataclass
+class Owner:
+    """The token owner's real-time authorization."""
+
+    answer: Authorization | None = None
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+
+    async def authorize(
+        self, partner: Partner, party: Party, uid: str, type: Any, location: Any
+    ) -> Authorization | None:
+        self.asked.append((uid, location))
+        return self.answer
+
+
+@dataclass
+class Results:
+    """Where CommandResults arrive."""
+
+    sent: list[tuple[str, CommandOutcome]] = field(default_factory=list)
+
+    async def send(
+        self,
+        partner: Partner,
+        party: Party,
+        response_url: str,
+        outcome: CommandOutcome,
+        message: str | None = None,
+    ) -> bool:
+        self.sent.append((response_url, outcome))
+        return True
+
+
+@dataclass
+class House:
+    """The services, wired as the composition root wires them."""
+
+    store: Store
+    clock: Clock
+    partners: PartnerDirectory
+    catalogue: LocationCatalogue
+    tariffs: TariffBook
+    charge_points: ChargePoints
+    status: StatusService
+    transactions: TransactionService
+    authorization: AuthorizationService
+    commands: CommandService
+    owner: Owner
+    results: Results
+
+    async def connect(self, station: FakeStation | None = None) -> StationState:
+        record = await self.charge_points.get("CP1")
+        assert record is not None
+        return await self.charge_points.connect(
+            record, protocol="ocpp1.6", remote="127.0.0.1", station=station or FakeStation()
+        )
+
+    async def cdrs(self) -> list[dict[str, Any]]:
+        return (await self.store.party(PARTY).cdrs.page(PageQuery())).items
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        return (await self.store.party(PARTY).sessions.page(PageQuery())).items
+
+    async def evse_status(self) -> str:
+        location = await self.catalogue.get(PARTY, "LOC1")
+        assert location is not None
+        return str(location["evses"][0]["status"])
+
+
+LOCATION = {
+    "id": "LOC1",
+    "publish": True,
+    "address": "Street 1",
+    "city": "Utrecht",
+    "country": "NLD",
+    "coordinates": {"latitude": "52.09000", "longitude": "5.12000"},
+    "time_zone": "Europe/Amsterdam",
+    "evses": [
+        {
+            "uid": "EVSE1",
+            "evse_id": "NL*GWY*E1",
+            "charge_point": {"identity": "CP1", "evse_id": 1},
+            "connectors": [
+                {
+                    "id": "1",
+                    "standard": "IEC_62196_T2",
+                    "format": "SOCKET",
+                    "power_type": "AC_3_PHASE",
+                    "max_voltage": 230,
+                    "max_amperage": 16,
+                    "tariff_ids": ["T1"],
+                }
+            ],
+        }
+    ],
+}
+TARIFF = {
+    "id": "T1",
+    "currency": "EUR",
+    "tax_included": "NO",
+    "elements": [
+        {
+            "price_components": [
+                {"type": "ENERGY", "price": Decimal("0.30"), "vat": Decimal(21), "step_size": 1},
+                {"type": "PARKING_TIME", "price": Decimal(2), "vat": Decimal(21), "step_size": 1},
+            ]
+        }
+    ],
+}
+PARTNER = Partner(
+    id="ems",
+    name="EMS",
+    state=PartnerState.REGISTERED,
+    created_at=T0,
+    inbound_token_hash="00",
+    outbound_token="secret",
+    version="2.2.1",
+    roles=(PartnerRole("EMSP", Party("DE", "EMS"), "EMS"),),
+    endpoints=(
+        Endpoint("locations", "RECEIVER", "https://partner.example/locations"),
+        Endpoint("sessions", "RECEIVER", "https://partner.example/sessions"),
+    ),
+)
+
+
+def token(whitelist: str = "ALWAYS", *, valid: bool = True) -> dict[str, Any]:
+    return {
+        "country_code": "DE",
+        "party_id": "EMS",
+        "uid": "DEADBEEF",
+        "type": "RFID",
+        "contract_id": "DE-EMS-C0001",
+        "issuer": "EMS",
+        "valid": valid,
+        "whitelist": whitelist,
+        "last_updated": "2026-03-01T09:00:00Z",
+    }
+
+
+@pytest.fixture
+async def house(store: Store) -> AsyncIterator[House]:
+    clock, owner, results = Clock(), Owner(), Results()
+    partners = PartnerDirectory(store, clock)
+    await partners.load()
+    await partners.save(PARTNER)
+    catalogue = LocationCatalogue(store, partners, clock)
+    tariffs = TariffBook(store, partners, clock)
+    publisher = EvsePublisher(store, partners, clock)
+    billing = Billing(store, "EUR", clock)
+    authorization = AuthorizationService(store, partners, owner, clock)
+    transactions = TransactionService(store, authorization, billing, publisher, clock)
+    router = StationRouter(store, "node-1")
+    charge_points = ChargePoints(
+        store, router, publisher, billing, node_id="node-1", offline_after=0, now=clock
+    )
+    commands = CommandService(store, catalogue, router, results, clock)
+    status = StatusService(store, publisher, transactions, clock)
+    await charge_points.put("CP1", security_profile=0, password=None, party=PARTY)
+    await tariffs.put(PARTY, TARIFF)
+    await catalogue.put(PARTY, LOCATION)
+    await store.tokens.put("ems", token())
+    yield House(
+        store,
+        clock,
+        partners,
+        catalogue,
+        tariffs,
+        charge_points,
+        status,
+        transactions,
+        authorization,
+        commands,
+        owner,
+        results,
+    )
+    await commands.close()
+    await charge_points.close()
+    await partners.close()
+
+
+def start(at: datetime = T0, meter: int = 1000, uid: TokenRef = TOKEN) -> TransactionStarted:
+    return TransactionStarted(1, uid, at, Decimal(meter))
+
+
+def stop(id_: str, minutes: int, meter: int, **more: Any) -> TransactionStopped:
+    return TransactionStopped(id_, T0 + timedelta(minutes=minutes), Decimal(meter), **more)
+
+
+def register(minutes: int, wh: int) -> Reading:
+    sample = Sample(Measurand.ENERGY_IMPORT_REGISTER, Decimal(wh))
+    return Reading(T0 + timedelta(minutes=minutes), (sample,))
+
+
+def reported(state: ConnectorState, minutes: int = 0) -> ConnectorStatusReported:
+    return ConnectorStatusReported(1, 1, state, T0 + timedelta(minutes=minutes))
+
+
+async def test_a_charge_becomes_one_session_and_one_cdr_with_the_right_energy_and_price(
+    house: House,
+) -> None:
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    assert answer.authorization.accepted
+    await house.transactions.metered(
+        state, MeterReported(1, (register(30, 6000),), answer.transaction_id)
+    )
+    [running] = await house.sessions()
+    assert (running["status"], running["kwh"]) == ("ACTIVE", Decimal(5))
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 11_500))
+    [session], [cdr] = await house.sessions(), await house.cdrs()
+    assert (session["status"], session["kwh"]) == ("COMPLETED", Decimal("10.5"))
+    assert cdr["total_energy"] == Decimal("10.5")
+    # by hand: 10.5 kWh x 0.30 = 3.15, plus 21 % = 0.6615
+    assert cdr["total_cost"]["before_taxes"] == Decimal("3.15")
+    assert cdr["total_cost"]["taxes"][0]["amount"] == Decimal("0.6615")
+    assert cdr["session_id"] == session["id"]
+    assert cdr["total_time"] == Decimal(1)
+
+
+async def test_a_running_session_is_priced_by_the_stations_clock(house: House) -> None:
+    """security-and-faults R20: our clock may be a day off the station's."""
+    house.clock.moment = T0 + timedelta(days=1)
+    state = await house.connect()
+    await house.tariffs.put(
+        PARTY,
+        {
+            **TARIFF,
+            "elements": [
+                {
+                    "price_components": [
+                        {"type": "TIME", "price": Decimal(2), "vat": Decimal(21), "step_size": 1}
+                    ]
+                }
+            ],
+        },
+    )
+    answer = await house.transactions.started(state, start())
+    await house.transactions.metered(
+        state, MeterReported(1, (register(30, 2000),), answer.transaction_id)
+    )
+    [session] = await house.sessions()
+    assert session["total_cost"]["before_taxes"] == Decimal(1)
+
+
+async def test_parking_after_the_car_is_full_is_billed_as_parking(house: House) -> None:
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    await house.status.reported(state, reported(ConnectorState.CHARGING))
+    await house.transactions.metered(
+        state, MeterReported(1, (register(30, 2000),), answer.transaction_id)
+    )
+    await house.status.reported(state, reported(ConnectorState.SUSPENDED_EV, 30))
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
+    [cdr] = await house.cdrs()
+    assert cdr["total_parking_time"] == Decimal("0.5")
+    assert cdr["total_parking_cost"]["before_taxes"] == Decimal(1)
+    assert [period["dimensions"][0]["type"] for period in cdr["charging_periods"]] == [
+        "TIME",
+        "PARKING_TIME",
+    ]
+
+
+async def test_the_same_start_again_is_the_same_transaction_on_any_socket(house: House) -> None:
+    """ocpp-rules: a retried start comes with a new id; security-and-faults R16."""
+    state = await house.connect()
+    first = await house.transactions.started(state, start())
+    again = await house.transactions.started(state, start())
+    elsewhere = await house.transactions.started(await house.connect(), start())
+    assert first.transaction_id == again.transaction_id == elsewhere.transaction_id
+    assert len(await house.sessions()) == 1
+
+
+async def test_a_stop_again_makes_no_second_cdr(house: House) -> None:
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    for _ in range(3):
+        await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
+    assert len(await house.cdrs()) == 1
+
+
+async def test_a_transaction_survives_a_new_connection(house: House) -> None:
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    await house.transactions.metered(
+        state, MeterReported(1, (register(10, 1500),), answer.transaction_id)
+    )
+    newer = await house.connect()
+    await house.transactions.stopped(newer, stop(answer.transaction_id, 60, 3000))
+    [cdr] = await house.cdrs()
+    assert cdr["total_energy"] == Decimal(2)
+    assert cdr["tariffs"][0]["id"] == "T1"
+
+
+async def test_a_stale_epoch_writes_nothing(house: House) -> None:
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    await house.connect()
+    with pytest.raises(Fenced):
+        await house.transactions.stopped(state, stop(answer.transaction_id, 60, 3000))
+    assert await house.cdrs() == []
+
+
+async def test_another_charge_points_transaction_cannot_be_stopped(house: House) -> None:
+    """security-and-faults S5."""
+    answer = await house.transactions.started(await house.connect(), start())
+    other = await house.charge_points.put("CP2", security_profile=0, password=None, party=PARTY)
+    state = await house.charge_points.connect(
+        other, protocol="ocpp1.6", remote="127.0.0.1", station=FakeStation()
+    )
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 999_999))
+    assert await house.cdrs() == []
+    [session] = await house.sessions()
+    assert session["status"] == "ACTIVE"
+
+
+@pytest.mark.parametrize("unknown", ["0", "-1", "77"])
+async def test_a_stop_of_nothing_is_answered_and_kept(house: House, unknown: str) -> None:
+    """ocpp-rules 10; security-and-faults R17."""
+    state = await house.connect()
+    authorization = await house.transactions.stopped(state, stop(unknown, 5, 100, token=TOKEN))
+    assert authorization is not None
+    assert await house.cdrs() == []
+    assert len(await house.store.party(PARTY).stations.kept("CP1", "orphans", 10)) == 1
+
+
+@pytest.mark.parametrize("unanswered", ["0", "-1"])
+async def test_a_stop_of_an_unanswered_start_finds_it_by_its_token(
+    house: House, unanswered: str
+) -> None:
+    state = await house.connect()
+    await house.transactions.started(state, start())
+    await house.transactions.stopped(state, stop(unanswered, 30, 4000, token=TOKEN))
+    [cdr] = await house.cdrs()
+    assert cdr["total_energy"] == Decimal(3)
+
+
+async def test_the_tariff_at_the_start_counts(house: House) -> None:
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    dearer = {
+        **TARIFF,
+        "elements": [
+            {
+                "price_components": [
+                    {"type": "ENERGY", "price": Decimal(9), "vat": Decimal(21), "step_size": 1}
+                ]
+            }
+        ],
+    }
+    await house.tariffs.put(PARTY, dearer)
+    await house.transactions.stopped(await house.connect(), stop(answer.transaction_id, 60, 2000))
+    [cdr] = await house.cdrs()
+    assert cdr["total_cost"]["before_taxes"] == Decimal("0.3")
+
+
+async def test_an_unknown_token_gets_a_transaction_but_no_session(house: House) -> None:
+    """ocpp-rules 9: the transaction exists; only idTagInfo differs."""
+    state = await house.connect()
+    answer = await house.transactions.started(state, start(uid=TokenRef("NOBODY")))
+    assert answer.authorization.status is AuthorizationStatus.INVALID
+    assert int(answer.transaction_id) > 0
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
+    assert await house.sessions() == []
+    assert await house.cdrs() == []
+
+
+async def test_a_stop_below_the_start_holds_the_cdr(house: House) -> None:
+    """security-and-faults R21: held and flagged, never negative."""
+    state = await house.connect()
+    answer = await house.transactions.started(state, start(meter=5000))
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 100))
+    assert await house.cdrs() == []
+    transaction = await house.store.party(PARTY).transactions.get("CP1", answer.transaction_id)
+    assert transaction is not None
+    assert "meter register went back" in transaction["flags"]
+
+
+async def test_a_remote_start_is_attributed_to_its_token_and_reference(house: House) -> None:
+    """design: the transaction that follows belongs to that token and authorization_reference."""
+    station = FakeStation()
+    state = await house.connect(station)
+    request = StartSession(
+        "https://partner.example/result",
+        token(),
+        "LOC1",
+        "EVSE1",
+        authorization_reference="REF-7",
+    )
+    answer = await house.commands.start_session(PARTNER, PARTY, request)
+    assert answer.result == "ACCEPTED"
+    await house.commands.close()
+    assert house.results.sent == [("https://partner.example/result", CommandOutcome.ACCEPTED)]
+    [command] = station.executed
+    started = await house.transactions.started(
+        state,
+        start(uid=TokenRef(command.id_token)),  # type: ignore[union-attr]
+    )
+    await house.transactions.stopped(state, stop(started.transaction_id, 60, 2000))
+    [cdr] = await house.cdrs()
+    assert cdr["auth_method"] == AuthMethod.COMMAND
+    assert cdr["authorization_reference"] == "REF-7"
+    assert await house.store.party(PARTY).remote_starts.list("CP1") == []
+
+
+async def test_a_start_event_with_only_its_remote_start_id_finds_its_token(house: House) -> None:
+    """Seen on the wire: no idToken in any event of a remotely started transaction (2.0.1)."""
+    station = FakeStation("ocpp2.0.1")
+    state = await house.connect(station)
+    request = StartSession("https://partner.example/r", token(), "LOC1", "EVSE1")
+    await house.commands.start_session(PARTNER, PARTY, request)
+    await house.commands.close()
+    [command] = station.executed
+    answer = await house.transactions.reported(
+        state,
+        event(
+            TransactionPhase.STARTED,
+            0,
+            0,
+            1000,
+            evse_id=1,
+            remote_start_id=command.remote_start_id,  # type: ignore[union-attr]
+        ),
+    )
+    assert answer.authorization is None  # ocpp-rules 22: only where a token was asked about
+    await house.transactions.reported(state, event(TransactionPhase.ENDED, 1, 60, 3000))
+    [cdr] = await house.cdrs()
+    assert (cdr["cdr_token"]["uid"], cdr["total_energy"]) == ("DEADBEEF", Decimal(2))
+    assert await house.store.party(PARTY).remote_starts.list("CP1") == []
+
+
+async def test_a_long_token_uid_fits_into_ocpp_16(house: House) -> None:
+    station = FakeStation()
+    state = await house.connect(station)
+    uid = "0b1d6a2c-6f0e-4c5a-9d7e-1a2b3c4d5e6f"
+    request = StartSession(
+        "https://partner.example/r", token() | {"uid": uid, "type": "APP_USER"}, "LOC1", "EVSE1"
+    )
+    await house.commands.start_session(PARTNER, PARTY, request)
+    await house.commands.close()
+    [command] = station.executed
+    assert len(command.id_token) <= 20  # type: ignore[union-attr]
+    started = await house.transactions.started(
+        state,
+        start(uid=TokenRef(command.id_token)),  # type: ignore[union-attr]
+    )
+    await house.transactions.stopped(state, stop(started.transaction_id, 60, 2000))
+    [cdr] = await house.cdrs()
+    assert cdr["cdr_token"]["uid"] == uid
+
+
+async def test_a_refused_remote_start_leaves_no_promise(house: House) -> None:
+    await house.connect(FakeStation(outcome=CommandOutcome.REJECTED))
+    request = StartSession("https://partner.example/r", token(), "LOC1", "EVSE1")
+    await house.commands.start_session(PARTNER, PARTY, request)
+    await house.commands.close()
+    assert house.results.sent == [("https://partner.example/r", CommandOutcome.REJECTED)]
+    assert await house.store.party(PARTY).remote_starts.list("CP1") == []
+
+
+@pytest.mark.parametrize(("location", "evse"), [("NOWHERE", "EVSE1"), ("LOC1", "EVSE9")])
+async def test_a_command_for_an_unknown_place_is_refused(
+    house: House, location: str, evse: str
+) -> None:
+    await house.connect()
+    request = StartSession("https://partner.example/r", token(), location, evse)
+    with pytest.raises(UnknownLocation):
+        await house.commands.start_session(PARTNER, PARTY, request)
+
+
+async def test_a_partner_stops_only_its_own_sessions(house: House) -> None:
+    station = FakeStation()
+    state = await house.connect(station)
+    await house.transactions.started(state, start())
+    [session] = await house.sessions()
+    stranger = Partner("other", "Other", PartnerState.REGISTERED, T0)
+    url = "https://partner.example/r"
+    refused = await house.commands.stop_session(stranger, PARTY, url, session["id"])
+    accepted = await house.commands.stop_session(PARTNER, PARTY, url, session["id"])
+    assert (refused.result, accepted.result) == ("UNKNOWN_SESSION", "ACCEPTED")
+    await house.commands.close()
+    assert len(station.executed) == 1
+
+
+@pytest.mark.parametrize(
+    ("whitelist", "valid", "answer", "expected"),
+    [
+        ("ALWAYS", True, None, AuthorizationStatus.ACCEPTED),
+        ("ALWAYS", False, None, AuthorizationStatus.BLOCKED),
+        ("ALLOWED", True, None, AuthorizationStatus.ACCEPTED),
+        ("ALLOWED_OFFLINE", True, None, AuthorizationStatus.ACCEPTED),
+        ("ALLOWED_OFFLINE", True, AuthorizationStatus.BLOCKED, AuthorizationStatus.BLOCKED),
+        ("NEVER", True, None, AuthorizationStatus.INVALID),
+        ("NEVER", False, AuthorizationStatus.ACCEPTED, AuthorizationStatus.ACCEPTED),
+    ],
+)
+async def test_the_whitelist_type_says_who_decides(
+    house: House,
+    whitelist: str,
+    valid: bool,
+    answer: AuthorizationStatus | None,
+    expected: AuthorizationStatus,
+) -> None:
+    """ocpi-rules 18."""
+    await house.store.tokens.put("ems", token(whitelist, valid=valid))
+    house.owner.answer = answer and Authorization(answer, method=AuthMethod.AUTH_REQUEST)
+    decision = await house.authorization.authorize(await house.connect(), TOKEN, 1)
+    assert decision.status is expected
+    assert bool(house.owner.asked) is (whitelist in ("ALLOWED_OFFLINE", "NEVER"))
+    if house.owner.asked:
+        assert house.owner.asked == [("DEADBEEF", ("LOC1", "EVSE1"))]
+
+
+async def test_one_plug_in_asks_the_owner_once(house: House) -> None:
+    await house.store.tokens.put("ems", token("NEVER"))
+    house.owner.answer = Authorization(
+        AuthorizationStatus.ACCEPTED, method=AuthMethod.AUTH_REQUEST, reference="AUTH-1"
+    )
+    state = await house.connect()
+    await house.authorization.authorize(state, TOKEN)
+    await house.transactions.started(state, start())
+    assert len(house.owner.asked) == 1
+    [session] = await house.sessions()
+    assert session["authorization_reference"] == "AUTH-1"
+    assert session["auth_method"] == AuthMethod.AUTH_REQUEST
+
+
+async def test_status_follows_connector_and_transaction(house: House) -> None:
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE, 0))
+    assert await house.evse_status() == "AVAILABLE"
+    await house.status.reported(state, reported(ConnectorState.PREPARING, 1))
+    assert await house.evse_status() == "BLOCKED"
+    answer = await house.transactions.started(state, start())
+    assert await house.evse_status() == "CHARGING"
+    await house.transactions.stopped(state, stop(answer.transaction_id, 10, 2000))
+    assert await house.evse_status() == "BLOCKED"
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE, 11))
+    assert await house.evse_status() == "AVAILABLE"
+
+
+async def test_an_old_status_never_overwrites_a_newer_one(house: House) -> None:
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.FAULTED, 10))
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE, 5))
+    assert await house.evse_status() == "OUTOFORDER"
+
+
+async def test_the_stations_own_fault_covers_every_connector(house: House) -> None:
+    """ocpp-rules 8."""
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE))
+    await house.status.reported(
+        state, ConnectorStatusReported(0, 1, ConnectorState.FAULTED, T0, "GroundFailure")
+    )
+    assert await house.evse_status() == "OUTOFORDER"
+
+
+async def test_an_unchanged_status_owes_nobody_anything(house: House) -> None:
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE, 0))
+    owed = house.store.party(PARTY).owed
+    for ref, version in await owed.due("ems", 100):
+        await owed.settle("ems", ref, version)
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE, 1))
+    assert await owed.count("ems") == 0
+
+
+async def test_a_status_lifts_last_updated_to_the_location(house: House) -> None:
+    """ocpi-rules 8."""
+    state = await house.connect()
+    house.clock.moment = T0 + timedelta(hours=1)
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE, 0))
+    location = await house.catalogue.get(PARTY, "LOC1")
+    assert location is not None
+    assert location["last_updated"] == location["evses"][0]["last_updated"]
+    assert location["last_updated"] == "2026-03-01T11:00:00.000Z"
+    page = await house.catalogue.page(PARTY, PageQuery(date_from=T0 + timedelta(minutes=30)))
+    assert page.total == 1
+
+
+async def test_partners_never_see_an_ocpp_identity(house: House) -> None:
+    """security-and-faults S7."""
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
+    seen = [await house.catalogue.get(PARTY, "LOC1"), *await house.sessions(), *await house.cdrs()]
+    assert "CP1" not in repr(seen)
+    assert "charge_point" not in repr(seen)
+
+
+async def test_a_left_out_evse_is_removed_not_deleted(house: House) -> None:
+    """ocpi-rules 13."""
+    await house.catalogue.put(PARTY, {**LOCATION, "evses": []})
+    assert await house.evse_status() == "REMOVED"
+
+
+async def test_an_unpublished_location_is_not_counted_for_partners(house: House) -> None:
+    await house.catalogue.put(PARTY, {**LOCATION, "publish": False})
+    assert await house.catalogue.get(PARTY, "LOC1") is None
+    page = await house.catalogue.page(PARTY, PageQuery())
+    assert (page.items, page.total) == ([], 0)
+
+
+# --- OCPP 2.x -----------------------------------------------------------------------------
+
+
+def event(
+    phase: TransactionPhase, seq: int, minutes: int, wh: int | None = None, **more: Any
+) -> TransactionReported:
+    readings = () if wh is None else (register(minutes, wh),)
+    return TransactionReported(
+        phase, "tx-1", seq, T0 + timedelta(minutes=minutes), "Trigger", readings=readings, **more
+    )
+
+
+async def test_a_transaction_event_story_becomes_one_cdr(house: House) -> None:
+    state = await house.connect()
+    reported_ = house.transactions.reported
+    first = await reported_(
+        state, event(TransactionPhase.STARTED, 0, 0, 1000, evse_id=1, connector_id=1)
+    )
+    assert first.authorization is None
+    assert await house.sessions() == []  # cable first: nobody to bill yet
+    second = await reported_(
+        state,
+        event(TransactionPhase.UPDATED, 1, 1, token=TOKEN, charging_state=ChargingState.CHARGING),
+    )
+    assert second.authorization is not None
+    assert second.authorization.accepted
+    await reported_(state, event(TransactionPhase.UPDATED, 2, 30, 3500))
+    await reported_(
+        state,
+        event(TransactionPhase.UPDATED, 3, 40, 4000, charging_state=ChargingState.SUSPENDED_EV),
+    )
+    last = await reported_(
+        state, event(TransactionPhase.ENDED, 4, 70, 4000, stopped_reason="Local")
+    )
+    [cdr] = await house.cdrs()
+    assert cdr["total_energy"] == Decimal(3)
+    assert cdr["total_parking_time"] == Decimal("0.5")
+    assert last.total_cost == Decimal("2.299")  # (3 x 0.30 + 0.5 x 2.00) x 1.21
+    [session] = await house.sessions()
+    assert session["status"] == "COMPLETED"
+
+
+async def test_events_told_twice_change_nothing(house: House) -> None:
+    state = await house.connect()
+    story = [
+        event(TransactionPhase.STARTED, 0, 0, 1000, evse_id=1, token=TOKEN),
+        event(TransactionPhase.UPDATED, 1, 30, 2000),
+        event(TransactionPhase.ENDED, 2, 60, 3000),
+    ]
+    for told in [one for one in story for _ in range(2)]:
+        await house.transactions.reported(state, told)
+    [cdr] = await house.cdrs()
+    assert cdr["total_energy"] == Decimal(2)
+    assert len(await house.sessions()) == 1
+
+
+async def test_an_end_without_a_start_is_held(house: House) -> None:
+    """ocpp-rules 22: Ended without Started."""
+    state = await house.connect()
+    await house.transactions.reported(
+        state, event(TransactionPhase.ENDED, 3, 60, 3000, evse_id=1, token=TOKEN)
+    )
+    assert await house.cdrs() == []
+    transaction = await house.store.party(PARTY).transactions.get("CP1", "tx-1")
+    assert transaction is not None
+    assert transaction["state"] == "ENDED"
+    assert "start missing" in transaction["flags"]
+
+
+async def test_a_transaction_id_of_another_station_is_another_transaction(house: House) -> None:
+    """security-and-faults R19: keyed by charger."""
+    await house.transactions.reported(
+        await house.connect(), event(TransactionPhase.STARTED, 0, 0, 1000, evse_id=1, token=TOKEN)
+    )
+    other = await house.charge_points.put("CP2", security_profile=0, password=None, party=PARTY)
+    state = await house.charge_points.connect(
+        other, protocol="ocpp2.0.1", remote="127.0.0.1", station=FakeStation()
+    )
+    await house.transactions.reported(state, event(TransactionPhase.ENDED, 1, 60, 9000))
+    assert await house.cdrs() == []
+
+
+async def test_the_newest_connection_wins_and_the_old_one_ends_quietly(house: House) -> None:
+    """security-and-faults S2, S3."""
+    old, new = FakeStation(), FakeStation()
+    first = await house.connect(old)
+    await house.connect(new)
+    await house.charge_points.disconnect(first)
+    described = await house.charge_points.describe("CP1")
+    assert described is not None
+    assert described["connected"] is True
+    assert new.closed == []

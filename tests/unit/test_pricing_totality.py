@@ -1,0 +1,159 @@
+"""Pricing is total: no parsed tariff and no usage makes it raise, loop or pay the driver."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.domain.pricing import Bill, ChargingPeriod, Dimension, Money, Usage, price
+from gateway.domain.tariffs import InvalidTariff, Tariff, parse_tariff
+
+ZONES = st.sampled_from(
+    ["UTC", "Europe/Amsterdam", "America/St_Johns", "Pacific/Apia", "Australia/Lord_Howe"]
+)
+AMOUNTS = (
+    st.integers(0, 100)
+    | st.decimals(0, 100, places=3)
+    | st.sampled_from(["1E-18", "0.0000499", "12345678901234567.123456789012345678"]).map(Decimal)
+)
+VOLUMES = st.decimals(-(10**14), 10**14, allow_nan=False, allow_infinity=False) | st.sampled_from(
+    [Decimal("1E-999999"), Decimal("9.99E14"), Decimal(0), Decimal("0.6667"), Decimal(20)]
+)
+
+
+def moments(first: str, last: str) -> st.SearchStrategy[datetime]:
+    read = datetime.fromisoformat
+    return st.datetimes(read(first), read(last), timezones=st.just(UTC))
+
+
+YEARS = moments("1900-01-01", "2999-12-31")
+DAY = moments("2024-03-30", "2024-04-02")
+CLOCK = st.builds("{:02d}:{:02d}".format, st.integers(0, 23), st.integers(0, 59))
+DATE = st.dates().map(str).filter(lambda text: text[0] in "12")
+
+COMPONENT = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["ENERGY", "TIME", "PARKING_TIME", "FLAT"]),
+        "price": AMOUNTS,
+        "step_size": st.integers(0, 10**9),
+    },
+    optional={"vat": st.none() | st.decimals(0, 100, places=2)},
+)
+RESTRICTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "start_time": CLOCK,
+        "end_time": CLOCK,
+        "start_date": DATE,
+        "end_date": DATE,
+        "min_kwh": AMOUNTS,
+        "max_kwh": AMOUNTS,
+        "min_current": AMOUNTS,
+        "max_power": AMOUNTS,
+        "min_duration": st.integers(0, 10**12),
+        "max_duration": st.integers(0, 10**5),
+        "day_of_week": st.lists(st.sampled_from(["MONDAY", "SUNDAY"]), unique=True),
+        "reservation": st.sampled_from(["RESERVATION", "RESERVATION_EXPIRES"]),
+    },
+)
+LIMIT = st.fixed_dictionaries({"before_taxes": AMOUNTS}, optional={"after_taxes": AMOUNTS})
+DOCUMENT = st.fixed_dictionaries(
+    {
+        "id": st.just("T"),
+        "currency": st.just("EUR"),
+        "tax_included": st.sampled_from(["YES", "NO", "N/A"]),
+        "elements": st.lists(
+            st.fixed_dictionaries(
+                {"price_components": st.lists(COMPONENT, min_size=1, max_size=3)},
+                optional={"restrictions": RESTRICTIONS},
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+    },
+    optional={"min_price": LIMIT, "max_price": LIMIT},
+)
+
+
+def parsed(document: dict[str, Any]) -> Tariff | None:
+    try:
+        return parse_tariff(document)
+    except InvalidTariff:
+        return None
+
+
+def usages(times: st.SearchStrategy[datetime]) -> st.SearchStrategy[Usage]:
+    volumes = st.dictionaries(st.sampled_from(Dimension), VOLUMES, max_size=5)
+    periods = st.builds(ChargingPeriod, times, volumes, st.sampled_from([None, None, "T", "other"]))
+    return st.builds(Usage, times, times, st.lists(periods, max_size=4).map(tuple), ZONES)
+
+
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+
+def is_sound(bill: Bill) -> bool:
+    total = sum((line.amount for line in bill.lines), Money())
+    parts = [line.amount for line in bill.lines if line.dimension is not None]
+    return (
+        total.before_taxes == bill.total_cost.before_taxes >= 0
+        and total.after_taxes == bill.total_cost.after_taxes >= bill.total_cost.before_taxes
+        and all(each.before_taxes >= 0 and each.total_tax >= 0 for each in parts)
+        and all(each.amount >= 0 for each in bill.total_cost.taxes)
+        and bill.total_time >= 0
+    )
+
+
+@given(DOCUMENT.map(parsed), usages(YEARS) | usages(DAY))
+@settings(max_examples=200, deadline=None, suppress_health_check=QUIET, derandomize=True)
+def test_every_tariff_and_usage_has_a_bill_that_adds_up_and_is_not_negative(
+    tariff: Tariff | None, usage: Usage
+) -> None:
+    assert is_sound(price(tariff, usage))
+
+
+@given(DOCUMENT, usages(DAY), st.sampled_from(["-0.5", "-1", "-7"]).map(Decimal))
+@settings(max_examples=100, deadline=None, suppress_health_check=QUIET, derandomize=True)
+def test_a_tariff_with_negative_prices_has_a_bill_that_adds_up(
+    document: dict[str, Any], usage: Usage, negative: Decimal
+) -> None:
+    for element in document["elements"]:
+        element["price_components"][0]["price"] = negative
+    bill = price(parsed(document), usage)
+    total = sum((line.amount for line in bill.lines), Money())
+    assert total.before_taxes == bill.total_cost.before_taxes
+    assert total.after_taxes == bill.total_cost.after_taxes
+
+
+@given(
+    st.lists(st.integers(1, 3599), max_size=5, unique=True).map(sorted),
+    DOCUMENT.map(parsed),
+    DAY,
+    ZONES,
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=QUIET, derandomize=True)
+def test_more_periods_of_the_same_use_make_the_same_bill(
+    cuts: list[int], tariff: Tariff | None, start: datetime, zone: str
+) -> None:
+    """mod_cdrs: "allowed to add more in-between Charging Periods"."""
+
+    def used(points: list[int]) -> Usage:
+        edges = [0, *points, 3600]
+        periods = tuple(
+            ChargingPeriod(
+                start + timedelta(seconds=low),
+                {
+                    Dimension.ENERGY: Decimal(high - low) / 1000,
+                    Dimension.TIME: Decimal(high - low) / 3600,
+                    Dimension.CURRENT: Decimal(16),
+                },
+            )
+            for low, high in pairwise(edges)
+        )
+        return Usage(start, start + timedelta(hours=1), periods, zone)
+
+    whole, split = price(tariff, used([])), price(tariff, used(cuts))
+    assert split.total_cost == whole.total_cost
+    assert [line.quantity for line in split.lines] == [line.quantity for line in whole.lines]
