@@ -231,21 +231,21 @@ class PerPartner:
         if wait > 0 or room <= 0 or self._closing:
             return min(wait, poll) if wait > 0 else poll
         self._pace.forget_old(now)
-        return min(await self._start_due(partner, room), poll)
+        return min(await self._start_due(room), poll)
 
-    async def _start_due(self, partner: Partner, room: int) -> float:
+    async def _start_due(self, room: int) -> float:
         """Start at most `room` deliveries; return when the first of those held back is due.
 
         What was read before is used up first; only with room to spare is there a need to look
         for what is new, which comes after it anyway.
         """
-        room, earliest = await self._start_some(partner, room)
+        room, earliest = await self._start_some(room)
         if room > 0:
             self._batch = await self._due(room)
-            _, earliest = await self._start_some(partner, room)
+            _, earliest = await self._start_some(room)
         return earliest
 
-    async def _start_some(self, partner: Partner, room: int) -> tuple[int, float]:
+    async def _start_some(self, room: int) -> tuple[int, float]:
         """Start what can be started of the batch, and take it out; return the room left."""
         earliest = self._policy.poll
         batch, self._batch = self._batch, []
@@ -259,13 +259,15 @@ class PerPartner:
                 earliest = min(earliest, wait)
                 self._batch.append(owing)
                 continue
-            self._begin(partner, owing, status)
+            self._begin(owing, status)
             room -= 1
         return room, earliest
 
     async def _due(self, room: int) -> list[Owing]:
-        """What is owed: oldest first, the parties in turn, suspects last."""
+        """What is owed and not under way: oldest first, the parties in turn, suspects last."""
         ranks = self._suspects.ranks()
+        # Noted before reading: what ends meanwhile may still be owed in what we read.
+        under_way = set(self._in_flight)
         limit = room + len(self._in_flight) + len(self._pace) + len(ranks) + _SLACK
         lists: list[list[Owing]] = []
         for party in self._parties():
@@ -273,7 +275,8 @@ class PerPartner:
             lists.append([Owing(party, ref, version) for ref, version in due])
         _owed.labels(self.partner_id).set(sum(map(len, lists)))
         in_turn = [owing for row in zip_longest(*lists) for owing in row if owing is not None]
-        return sorted(in_turn, key=lambda owing: ranks.get(owing.key, 0))
+        idle = [owing for owing in in_turn if owing.lane not in under_way]
+        return sorted(idle, key=lambda owing: ranks.get(owing.key, 0)) if ranks else idle
 
     async def _session_status(self, owing: Owing) -> str | None:
         """The status that the pace asks for: of sessions, and not twice of the same version."""
@@ -294,7 +297,11 @@ class PerPartner:
             wait = max(wait, held or self._pace.hold(owing.key, owing.version, status, now))
         return wait
 
-    def _begin(self, partner: Partner, owing: Owing, status: str | None) -> None:
+    def _begin(self, owing: Owing, status: str | None) -> None:
+        # Anew, because reading what is owed took its time: never with a revoked registration.
+        partner = self._partners.get(self.partner_id)
+        if partner is None or partner.state is not PartnerState.REGISTERED:
+            return
         lane = owing.lane
         task = asyncio.create_task(self._attempt(partner, owing, status))
         self._in_flight[lane] = task

@@ -60,10 +60,12 @@ class TokenPull:
 
     async def close(self) -> None:
         """Stop pulling."""
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        pending = set(self._running.values())
+        while pending:
+            # again and again: a cancellation may get lost inside the Redis client
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=1.0)
 
     def _finished(self, partner_id: str, task: "asyncio.Task[None]") -> None:
         if self._running.get(partner_id) is task:

@@ -55,9 +55,7 @@ class Admission:
         now = socket.loop.time()
         if not self._limiter.allows(address, identity, password, now):
             LOGINS.labels("too many").inc()
-            response = socket.respond(HTTPStatus.TOO_MANY_REQUESTS, "Try again later.\n")
-            response.headers["Retry-After"] = "60"
-            return response
+            return too_many(socket)
         try:
             if not acceptable:
                 raise ConnectionRefused("the credentials are malformed or another's")
@@ -101,6 +99,13 @@ def _password(request: Request, identity: str) -> tuple[bytes | None, bool]:
         return None, False
     user, password = credentials
     return password, user == identity.encode()
+
+
+def too_many(socket: ChargePointSocket) -> Response:
+    """The answer to one attempt too many."""
+    response = socket.respond(HTTPStatus.TOO_MANY_REQUESTS, "Try again later.\n")
+    response.headers["Retry-After"] = "60"
+    return response
 
 
 def _unauthorized(socket: ChargePointSocket) -> Response:

@@ -42,8 +42,8 @@ class LoginLimiter:
         *,
         pair_rate: float = 1 / 6,
         pair_burst: float = 10,
-        address_rate: float = 2,
-        address_burst: float = 200,
+        address_rate: float = 20,
+        address_burst: float = 500,
         remembered: int = 20_000,
     ) -> None:
         self._pair = (pair_rate, pair_burst)
@@ -80,3 +80,27 @@ class LoginLimiter:
     def _mark(self, identity: str, password: bytes | None) -> bytes:
         text = identity.encode() + b"\0" + (b"-" if password is None else b"+" + password)
         return hmac.digest(self._key, text, hashlib.sha256)
+
+
+class SwapLimiter:
+    """Bounds how often a live connection of one charge point may be replaced by a newer one.
+
+    Two parties that share an identity and its password would otherwise throw each other out for
+    ever. The bound is generous: a station that flaps is let in again and again.
+    """
+
+    def __init__(self, rate: float = 0.5, burst: float = 60, remembered: int = 10_000) -> None:
+        self._limits = (rate, burst)
+        self._remembered = remembered
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def allows(self, identity: str, now: float) -> bool:
+        """Whether one more swap is in order; counts it if so."""
+        bucket = self._buckets.pop(identity, None) or TokenBucket(*self._limits, now)
+        self._buckets[identity] = bucket
+        while len(self._buckets) > self._remembered:
+            self._buckets.popitem(last=False)
+        if not bucket.left(now):
+            return False
+        bucket.spend(now)
+        return True

@@ -252,7 +252,9 @@ class Link:
         One sweep instead of a timeout per message, which would cost more than the decoding.
         """
         since, limit = self._busy_since, self._limits.handling
-        if since is not None and now - since > limit and self._worker is not None:
+        if since is None or self._worker is None or self._overdue:
+            return
+        if now - since > limit:
             self._overdue = True
             self._worker.cancel()
 

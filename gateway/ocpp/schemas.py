@@ -59,6 +59,10 @@ _RULES = {
 }
 
 
+# Stands for the value in what is said of it: it may be a password, and messages are logged.
+_NO_VALUES = "this"
+
+
 class MessageSchema:
     """One request's or response's schema."""
 
@@ -69,11 +73,11 @@ class MessageSchema:
 
     @cached_property
     def _received(self) -> jsonschema_rs.Draft7Validator:
-        return jsonschema_rs.Draft7Validator(self.document, validate_formats=False)
+        return jsonschema_rs.Draft7Validator(self.document, validate_formats=False, mask=_NO_VALUES)
 
     @cached_property
     def _sent(self) -> jsonschema_rs.Draft7Validator:
-        return jsonschema_rs.Draft7Validator(self.document, validate_formats=True)
+        return jsonschema_rs.Draft7Validator(self.document, validate_formats=True, mask=_NO_VALUES)
 
     def violations(self, payload: Any) -> list[Violation]:
         """What is wrong with a received payload; empty when it is valid."""

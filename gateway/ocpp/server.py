@@ -18,12 +18,12 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from gateway.ocpp import v16, v201
-from gateway.ocpp.admission import Admission, Admitted
+from gateway.ocpp.admission import Admission, Admitted, too_many
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.frames import FrameRecord
 from gateway.ocpp.handshake import preferred
-from gateway.ocpp.limits import LoginLimiter
+from gateway.ocpp.limits import LoginLimiter, SwapLimiter
 from gateway.ocpp.link import Link, LinkLimits
 from gateway.ocpp.socket import ChargePointSocket
 from gateway.services.station_state import StationState
@@ -70,6 +70,7 @@ class OcppServer:
         limits: ServerLimits | None = None,
         link_limits: LinkLimits | None = None,
         logins: LoginLimiter | None = None,
+        swaps: SwapLimiter | None = None,
     ) -> None:
         self._services = services
         self._limits = limits or ServerLimits()
@@ -77,6 +78,7 @@ class OcppServer:
         self._dialects: Mapping[str, Dialect] = {d.subprotocol: d for d in dialects}
         self._routes = {d.subprotocol: d.routes(services) for d in dialects}
         self._admission = Admission(services.charge_points, logins or LoginLimiter())
+        self._swaps = swaps or SwapLimiter()
         self._servers: list[Server] = []
         self._opening: set[ServerConnection] = set()
         self._links: dict[ChargePointSocket, Link] = {}
@@ -183,6 +185,8 @@ class OcppServer:
         admitted = await self._admission.decide(connection, request)
         if isinstance(admitted, Response):
             return admitted
+        if self._swaps_too_often(admitted.record.identity, connection.loop.time()):
+            return too_many(connection)
         connection.admitted = admitted
         offered = [
             name.strip()
@@ -195,6 +199,13 @@ class OcppServer:
             if dialect.compression:
                 connection.protocol.available_extensions = [_DEFLATE]
         return None
+
+    def _swaps_too_often(self, identity: str, now: float) -> bool:
+        """Only a login that would end a live connection counts: a dead one frees the way."""
+        if identity not in self._newest or self._swaps.allows(identity, now):
+            return False
+        log.error("two stations seem to share one identity", charge_point=identity)
+        return True
 
     # --- a connection's life -------------------------------------------------------------------
 

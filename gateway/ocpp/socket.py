@@ -22,6 +22,7 @@ from gateway.ocpp.handshake import tidied_request_line
 log = structlog.get_logger(__name__)
 
 MAX_REQUEST_LINE = 8_192  # bytes, as in the parser below
+MAX_REASON = 40  # characters, so that it fits 123 bytes (RFC 6455 5.5) in any script
 MAX_FRAGMENTS = 256  # of one message; its size has its own bound
 MAX_UNSENT = 1 << 20  # bytes waiting for a station that does not read
 
@@ -178,7 +179,7 @@ class ChargePointSocket(ServerConnection):
             return
         self._finished = True
         self._fragments = None
-        self.protocol.send_close(code, reason)
+        self.protocol.send_close(code, reason[:MAX_REASON])
         self.send_data()
         if self.close_timeout is not None:
             self.close_deadline = self.loop.time() + self.close_timeout

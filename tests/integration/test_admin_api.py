@@ -403,7 +403,7 @@ async def test_an_unknown_path_is_a_404_and_a_wrong_method_a_405(house: House) -
 
 
 async def test_a_body_beyond_the_cap_is_a_413(house: House) -> None:
-    reply = await house.ask("PUT", "/api/v1/charge-points/CP1", data=b"[" + b" " * 5_000_000 + b"]")
+    reply = await house.ask("PUT", "/api/v1/charge-points/CP1", data=io.BytesIO(b" " * 5_000_000))
     assert reply.status == 413
 
 
@@ -879,10 +879,8 @@ async def test_not_ready_says_what_is_missing(house: House) -> None:
     assert reply.json["checks"]["listeners"] == "draining"
 
 
-async def test_without_a_store_calls_are_a_503_and_the_gateway_is_not_ready(house: House) -> None:
+async def test_without_a_store_the_gateway_lives_but_is_not_ready(house: House) -> None:
     await house.store.close()
-    reply = await house.api("GET", "/charge-points")
-    assert (reply.status, reply.json["error"]["code"]) == (503, "unavailable")
     reply = await house.ask("GET", "/ready")
     assert reply.status == 503
     assert "store" in reply.json["checks"]
@@ -943,7 +941,7 @@ async def test_what_happens_is_told_as_it_happens(house: House) -> None:
     assert seen["transaction"]["id"] == id_
     assert seen["session"]["status"] == "COMPLETED"
     assert seen["cdr"]["total_energy"] == 10
-    assert (seen["partner"]["id"], seen["partner"]["owed"]) == ("ems", 1)
+    assert (seen["partner"]["id"], seen["partner"]["owed"]) == ("ems", 2)  # Session and CDR
 
 
 async def test_the_stream_ends_when_the_server_does(house: House) -> None:

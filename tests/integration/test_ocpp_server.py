@@ -33,6 +33,7 @@ from gateway.domain.events import (
 from gateway.domain.party import Party
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, TokenType
 from gateway.ocpp.charge_point_services import ChargePointServices
+from gateway.ocpp.limits import SwapLimiter
 from gateway.ocpp.link import LinkLimits
 from gateway.ocpp.mending import LOOSE_TYPES
 from gateway.ocpp.server import OcppServer, ServerLimits
@@ -364,6 +365,19 @@ async def test_the_charger_that_was_here_before_gets_in_while_somebody_guesses(s
             assert (await again.call("Heartbeat", {}))[0] == 3
 
 
+async def test_an_identity_that_swaps_too_often_keeps_the_connection_it_has(
+    open_site: Open,
+) -> None:
+    """security-and-faults S2"""
+    async with open_site(swaps=SwapLimiter(rate=0.01, burst=2)) as site:
+        async with site.booted(), site.booted(), site.booted() as newest:
+            assert (await refusal(site.knock()))[0] == 429
+            assert (await newest.call("Heartbeat", {}))[0] == 3
+        await until(lambda: len(site.services.gone) == 3)
+        async with site.booted():
+            pass
+
+
 @pytest.mark.parametrize(
     ("offered", "agreed"),
     [
@@ -688,6 +702,13 @@ async def test_an_oversized_frame_closes_the_socket(open_site: Open) -> None:
     """security-and-faults S14"""
     async with open_site(limits=ServerLimits(max_frame=1_000)) as site, site.booted() as charger:
         await charger.socket.send('[2,"1","DataTransfer",{"vendorId":"' + "x" * 2_000 + '"}]')
+        assert await charger.closed() == 1009
+
+
+async def test_a_deflate_bomb_closes_the_socket(site: Site) -> None:
+    """security-and-faults S14"""
+    async with site.booted("ocpp2.0.1") as charger:
+        await charger.socket.send(" " * 5_000_000)
         assert await charger.closed() == 1009
 
 

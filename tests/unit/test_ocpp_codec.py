@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ocpp import codec, v16, v201
@@ -17,6 +17,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_the_reader_raise(frame: bytes) -> None:
     for dialect in (v16.DIALECT, v201.DIALECT):
@@ -25,6 +26,7 @@ def test_no_bytes_make_the_reader_raise(frame: bytes) -> None:
             dialect.refusal_of(message)
 
 
+@settings(deadline=None)
 @given(st.lists(json_values, max_size=7))
 def test_no_json_array_makes_the_reader_raise(parts: list[Any]) -> None:
     frame = json.dumps(parts).encode()
@@ -153,6 +155,7 @@ def test_a_description_is_cut_to_255_characters() -> None:
     assert refusal == [4, "1", "GenericError", "x" * 255, {}]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=36), st.text(), st.dictionaries(st.text(), st.integers(0, 9)))
 def test_a_call_survives_writing_and_reading(
     message_id: str, action: str, payload: dict[str, int]

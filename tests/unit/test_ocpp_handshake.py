@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ocpp.handshake import (
@@ -60,6 +60,7 @@ def test_a_path_without_a_permitted_identity_has_none(path: str) -> None:
     assert identity_of(path) is None
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii"), max_size=60))
 def test_no_path_makes_it_raise(path: str) -> None:
     identity = identity_of("/" + path)
@@ -80,6 +81,7 @@ def test_raw_spaces_and_letters_in_a_path_are_encoded(line: bytes, tidied: bytes
     assert tidied_request_line(line) == tidied
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_no_request_line_makes_the_tidying_raise(line: bytes) -> None:
     assert tidied_request_line(line).isascii() or not line.isascii()

@@ -29,7 +29,7 @@ def test_of_ten_thousand_bad_logins_to_one_charge_point_few_reach_the_verifier()
 def test_of_ten_thousand_bad_logins_to_many_charge_points_few_reach_the_verifier() -> None:
     """security-and-faults S6"""
     identities = [f"CP{number}" for number in range(10_000)]
-    assert attempts_verified(LoginLimiter(), "10.0.0.1", identities) < 300
+    assert attempts_verified(LoginLimiter(), "10.0.0.1", identities) < 800
 
 
 def test_guessing_from_elsewhere_does_not_lock_the_charge_point_out() -> None:

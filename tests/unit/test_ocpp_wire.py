@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ocpp.v16 import enums as enums16
 from ocpp.v201 import enums as enums201
@@ -35,6 +35,7 @@ def test_times_are_read_with_any_zone_and_precision(text: str) -> None:
     assert wire.time({"timestamp": text}) == NOON
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_what_is_no_time_is_refused_and_nothing_else_happens(text: str) -> None:
     with suppress(Refused):
@@ -76,6 +77,7 @@ def test_what_is_no_number_of_a_meter_has_no_value(text: str) -> None:
     assert wire.number(text) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_makes_the_number_reader_raise(text: str) -> None:
     value = wire.number(text)

@@ -248,3 +248,16 @@ async def test_a_pull_that_fails_is_tried_again(gateway, partner, token, eventua
 
     await eventually(there)
     assert partner.token_calls == 2
+
+
+async def test_a_pull_that_waits_ends_with_the_gateway(gateway, partner, token, eventually):
+    """Background work does not outlive its owner."""
+    partner.broken_token_calls = 100
+    await gateway.registered(partner)
+    await eventually(lambda: partner.token_calls > 0)
+
+    await gateway.pull.close()
+    calls = partner.token_calls
+
+    assert await gateway.store.tokens.count() == 0
+    assert partner.token_calls == calls
