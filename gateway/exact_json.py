@@ -23,7 +23,7 @@ def loads(text: bytes | str) -> Any:
     """Decode one JSON document.
 
     Raises `InvalidJSON` for malformed text, invalid UTF-8, lone surrogates, NaN and Infinity,
-    integers beyond 64 bits and nesting deeper than the interpreter's stack.
+    numbers of thousands of digits and nesting deeper than the interpreter's stack.
     """
     try:
         return _decoder.decode(text)
@@ -32,5 +32,22 @@ def loads(text: bytes | str) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode compactly, members in the order given; datetimes are the caller's business."""
-    return _encoder.encode(value)
+    """Encode compactly, members in the order given.
+
+    Aware datetimes become RFC 3339 text; dataclasses become objects.
+    """
+    try:
+        return _encoder.encode(value)
+    except OverflowError:
+        return _encoder.encode(_widened(value))
+
+
+def _widened(value: Any) -> Any:
+    """The same with every integer as a `Decimal`: the encoder's integers end at 64 bits."""
+    if isinstance(value, dict):
+        return {key: _widened(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_widened(one) for one in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    return value

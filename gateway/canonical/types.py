@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Str
 from gateway.domain import timestamps
 
 _DECIMAL_PLACES = 4
+_LARGEST = Decimal(10) ** 12
 
 
 class OcpiObject(BaseModel):
@@ -70,7 +71,10 @@ def _number(value: Any) -> Any:
 
 
 def _four_decimals(value: Decimal) -> Decimal:
-    # types 1.6: "Unless mentioned otherwise, numbers use 4 decimals"
+    # types 1.6: "Unless mentioned otherwise, numbers use 4 decimals and a sufficiently large
+    # amount of digits"; 1e999999 is not sufficient but an attack
+    if abs(value) > _LARGEST:
+        raise ValueError("is too large")
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and -exponent > _DECIMAL_PLACES:
         normal = value.normalize().as_tuple().exponent

@@ -44,7 +44,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 400
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=bool(columns))
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
@@ -54,7 +54,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 def print_members(document: dict[str, Any]) -> None:
     """One object, member by member."""
-    print_table(("", ""), ((name, value) for name, value in document.items()))
+    print_table((), ((name, value) for name, value in document.items()))
 
 
 def write(text: str, path: Path | None) -> None:

@@ -22,7 +22,7 @@ def plain(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The same on one line."""
-    return " ".join(plain(text.replace("\r", "\n").replace("\t", " ")).split())
+    return plain(text).replace("\n", " ").strip()
 
 
 def escaped_json(text: str) -> str:

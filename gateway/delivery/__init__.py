@@ -32,6 +32,7 @@ Several nodes
 
 from gateway.delivery.clock import Clock, SystemClock
 from gateway.delivery.deliveries import Deliveries
-from gateway.delivery.per_partner import DeliveryPolicy, Partners, Transport
+from gateway.delivery.policy import DeliveryPolicy
+from gateway.delivery.ports import Partners, Transport
 
 __all__ = ["Clock", "Deliveries", "DeliveryPolicy", "Partners", "SystemClock", "Transport"]

@@ -9,7 +9,9 @@ import structlog
 
 from gateway.delivery.clock import Clock, SystemClock
 from gateway.delivery.ending import end
-from gateway.delivery.per_partner import DeliveryPolicy, Partners, PerPartner, Transport
+from gateway.delivery.per_partner import PerPartner
+from gateway.delivery.policy import DeliveryPolicy
+from gateway.delivery.ports import Partners, Transport
 from gateway.domain.partners import PartnerState
 from gateway.domain.party import Party
 from gateway.store import Store, StoreError

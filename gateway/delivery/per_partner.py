@@ -6,26 +6,29 @@ the partner or an object each has its own answer, and none of them is to stop.
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from gateway.delivery.backoff import Backoff, BackoffPolicy
+from gateway.delivery.backoff import Backoff
 from gateway.delivery.clock import Clock
 from gateway.delivery.ending import end
+from gateway.delivery.leadership import Leadership
+from gateway.delivery.owing import Owing
 from gateway.delivery.pacing import Pace
+from gateway.delivery.policy import DeliveryPolicy
+from gateway.delivery.ports import Partners, Transport
 from gateway.delivery.suspects import Suspects
-from gateway.domain.delivery import ObjectKind, ObjectRef, Verdict, VerdictKind
+from gateway.domain.delivery import ObjectKind, Verdict, VerdictKind
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.timestamps import to_text
 from gateway.store import Store, StoreError
-from gateway.store.bus import Lease
 
 # How many objects of a busy lane may lie before those of a free one without hiding them.
 _SLACK = 256
@@ -35,67 +38,6 @@ _deliveries = Counter("gateway_deliveries_total", "Pushes to partners", ["kind",
 _seconds = Histogram("gateway_delivery_seconds", "Duration of a push", ["kind"])
 _owed = Gauge("gateway_delivery_owed_objects", "Objects owed, as last seen", ["partner"])
 _failures = Gauge("gateway_delivery_failures", "Failures in a row", ["partner"])
-
-
-class Transport(Protocol):
-    """How an object reaches a partner."""
-
-    async def deliver(self, partner: Partner, party: Party, ref: ObjectRef) -> Verdict:
-        """Bring the partner up to date with one object; bounded in time."""
-        ...
-
-
-class Partners(Protocol):
-    """The partners as known now."""
-
-    def get(self, partner_id: str) -> Partner | None:
-        """One partner, from memory."""
-        ...
-
-    def all(self) -> list[Partner]:
-        """All of them, from memory."""
-        ...
-
-    async def save(self, partner: Partner) -> None:
-        """Replace one."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryPolicy:
-    """Numbers to set; seconds throughout.
-
-    `poll` is how often a loop looks without being woken; a partner's lease lasts three polls.
-    """
-
-    in_flight: int = 4
-    session_interval: float = 10.0
-    poll: float = 10.0
-    drain: float = 5.0
-    revive: float = 60.0
-    backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
-
-
-@dataclass(frozen=True, slots=True)
-class Owing:
-    """One object of one party that is owed, as marked at `version`."""
-
-    party: Party
-    ref: ObjectRef
-    version: int
-
-    @property
-    def key(self) -> Hashable:
-        """The object, whatever its version."""
-        return self.party, self.ref
-
-    @property
-    def lane(self) -> Hashable:
-        """What must not overtake each other: a location and its EVSEs, a session and its CDR."""
-        site = self.ref.kind in (ObjectKind.LOCATION, ObjectKind.EVSE)
-        charge = self.ref.kind in (ObjectKind.SESSION, ObjectKind.CDR)
-        group = "site" if site else "charge" if charge else self.ref.kind.value
-        return self.party, group, self.ref.id.lower()
 
 
 @dataclass(slots=True)
@@ -139,8 +81,7 @@ class PerPartner:
         self._batch: list[Owing] = []
         self._in_flight: dict[Hashable, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
-        self._lease: Lease | None = None
-        self._renewed = 0.0
+        self._leadership = Leadership(partner_id, store, clock, policy.poll)
         self._registration: Hashable = None
         self._suspended_at: float | None = None
         self._alerted = False
@@ -151,7 +92,7 @@ class PerPartner:
     @property
     def leads(self) -> bool:
         """Whether it is this node that delivers to the partner."""
-        return self._lease is not None
+        return self._leadership.held
 
     def start(self) -> None:
         """Begin."""
@@ -174,7 +115,7 @@ class PerPartner:
             await asyncio.wait(self._in_flight.values(), timeout=self._policy.drain)
         await end([*self._in_flight.values(), *([self._task] if self._task else [])])
         self._in_flight.clear()
-        await self._resign()
+        await self._leadership.resign()
         for gauge in (_owed, _failures):
             gauge.remove_by_labels({"partner": self.partner_id})
 
@@ -205,7 +146,9 @@ class PerPartner:
             try:
                 seconds = await self._step()
             except StoreError as error:
-                _log.warning("deliveries wait for the store", partner=self.partner_id, why=error)
+                _log.warning(
+                    "deliveries wait for the store", partner=self.partner_id, why=str(error)
+                )
                 seconds = self._policy.backoff.first
             except Exception:
                 # A mistake of ours with this partner's record: the others must not notice, and
@@ -435,30 +378,14 @@ class PerPartner:
         self._record.last_error_at = self._clock.now()
 
     async def _lead(self) -> bool:
-        """Hold the partner's lease, so that exactly one node delivers to it."""
-        now = self._clock.elapsed()
-        if self._lease is not None:
-            if now < self._renewed + self._policy.poll / 2:
-                return True
-            if await self._lease.renew():
-                self._renewed = now
-                return True
-            _log.warning("another node has taken over deliveries", partner=self.partner_id)
-            self._lease = None
+        """Make sure that exactly one node delivers; drop everything when it is another."""
+        led = self._leadership.held
+        leads = await self._leadership.claim()
+        if led and not leads:
             self._batch = []
             for task in self._in_flight.values():
                 task.cancel()
-        lease = await self._store.bus.lease(f"delivery:{self.partner_id}", 3 * self._policy.poll)
-        self._lease, self._renewed = lease, now
-        return lease is not None
-
-    async def _resign(self) -> None:
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            try:
-                await lease.release()
-            except StoreError as error:
-                _log.info("lease left to expire", partner=self.partner_id, why=str(error))
+        return leads
 
 
 def _later(now: datetime, seconds: float) -> datetime:

@@ -50,7 +50,8 @@ class Dialect:
     `codes` holds the version's spelling of the error codes; `fault_codes` the answer to frames
     that are no message, where the version has one, and `unreadable_id` the id to answer with
     when none can be read. `triggers` names, for calls of ours, what they allow a station to send
-    before its boot is accepted.
+    before its boot is accepted. `expendable` names, for an action, the list whose broken elements
+    are left out rather than lose the message.
     """
 
     subprotocol: str
@@ -62,6 +63,7 @@ class Dialect:
     routes: Callable[[ChargePointServices], Mapping[str, Handler]]
     station: Callable[[Line], Station]
     triggers: Callable[[str, Payload], frozenset[str]]
+    expendable: Mapping[str, str]
 
     def refusal_of(self, malformed: codec.Malformed) -> bytes | None:
         """The CALLERROR for a frame that is no message; None when it is to be dropped."""

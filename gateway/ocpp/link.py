@@ -313,7 +313,8 @@ class Link:
     def _unmended(
         self, state: StationState, schema: MessageSchema, call: codec.Call
     ) -> bytes | None:
-        violations = mend(schema, call.payload, state.record.quirks)
+        expendable = self._dialect.expendable.get(call.action)
+        violations = mend(schema, call.payload, state.record.quirks, expendable)
         if not violations:
             self._report_mended(call.action)
             return None

@@ -22,11 +22,17 @@ QUIRKS = frozenset({LOOSE_TYPES, LONG_TEXTS, UNKNOWN_WORDS})
 _ROUNDS = 3  # a mended value may uncover a second fault, seldom a third
 
 
-def mend(schema: MessageSchema, payload: Any, quirks: Collection[str]) -> list[Violation]:
+def mend(
+    schema: MessageSchema,
+    payload: Any,
+    quirks: Collection[str],
+    expendable: str | None = None,
+) -> list[Violation]:
     """Mend `payload` in place; return the violations that are left, as first found.
 
     The first finding is what the station is told: after an empty list has been left out it
-    would otherwise hear that the member is missing.
+    would otherwise hear that the member is missing. `expendable` names a list whose broken
+    elements are left out before the whole message is lost for them.
     """
     first = found = schema.violations(payload)
     for _ in range(_ROUNDS):
@@ -35,9 +41,20 @@ def mend(schema: MessageSchema, payload: Any, quirks: Collection[str]) -> list[V
         # Backwards, so that taking an element out of a list moves none that is still to come.
         mended = [_mend(payload, violation, quirks) for violation in reversed(found)]
         if not any(mended):
-            return first
+            break
+        found = schema.violations(payload)
+    if found and expendable and _left_out_of(payload, expendable, found):
         found = schema.violations(payload)
     return first if found else []
+
+
+def _left_out_of(payload: Any, member: str, found: list[Violation]) -> bool:
+    """Take the elements of a list that violations point into away, if there are no others."""
+    if any(len(violation.path) < 2 or violation.path[0] != member for violation in found):
+        return False
+    for index in sorted({violation.path[1] for violation in found}, reverse=True):
+        del payload[member][index]
+    return True
 
 
 def _mend(payload: Any, violation: Violation, quirks: Collection[str]) -> bool:

@@ -7,7 +7,6 @@ answered. A step that is told again finds its traces and answers the same.
 import secrets
 import uuid
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -145,7 +144,7 @@ class TransactionService:
         run.transaction = replace(
             _flagged_by(transaction, energy), energy=energy, meter_stop_wh=event.meter_stop_wh
         )
-        with _undone_on_failure(run, before):
+        with _UndoneOnFailure(run, before):
             await self._end(state, run, event.at, event.reason, event.readings)
         return authorization
 
@@ -157,7 +156,7 @@ class TransactionService:
             return
         before = run.transaction
         run.transaction = self._metered(before, event.readings)
-        with _undone_on_failure(run, before):
+        with _UndoneOnFailure(run, before):
             change = self._store.party(state.party).change(state.fence)
             self._record(state, change, run, event.readings)
             if self._billing.session_due(run):
@@ -182,7 +181,7 @@ class TransactionService:
         run.transaction = self._told(run.transaction, event, authorization)
         if not opening and run.site is None and event.evse_id is not None:
             opening = await self._placed(state, run, event.evse_id)
-        with _undone_on_failure(run, before):
+        with _UndoneOnFailure(run, before):
             bill = await self._commit_event(state, run, event, opening=opening)
         cost = bill.total_cost.after_taxes if bill and run.tariff else None
         return TransactionAnswer(answer, cost)
@@ -300,7 +299,7 @@ class TransactionService:
             return before
         at = before.energy.last_at or before.started_at
         run.transaction = before.flagged(CLOSED_BY_OPERATOR)
-        with _undone_on_failure(run, before):
+        with _UndoneOnFailure(run, before):
             await self._end(state, run, at, None, ())
         return run.transaction
 
@@ -488,11 +487,8 @@ class TransactionService:
             energy = energy.read(reading)
         if energy is transaction.energy:
             return transaction
-        return replace(
-            _flagged_by(transaction, energy),
-            energy=energy,
-            periods=transaction.periods.advance(energy.delivered_wh),
-        )
+        periods = transaction.periods.advance(energy.delivered_wh)
+        return _flagged_by(transaction, energy).metered(energy, periods)
 
     async def _find(self, state: StationState, transaction_id: str) -> RunningTransaction | None:
         """From the cache, else an ended one from the store; only this charge point's (S5)."""
@@ -586,12 +582,18 @@ def _natural_key(event: TransactionStarted) -> str:
     return f"{event.evse_id}|{uid}|{event.at.isoformat()}|{event.meter_start_wh}"
 
 
-@contextmanager
-def _undone_on_failure(run: RunningTransaction, before: Transaction | None) -> Any:
-    """Put the cached record back when the change did not become durable."""
-    try:
-        yield
-    except BaseException:
-        if before is not None:
-            run.transaction = before
-        raise
+class _UndoneOnFailure:
+    """Puts the cached record back when the change did not become durable."""
+
+    __slots__ = ("_before", "_run")
+
+    def __init__(self, run: RunningTransaction, before: Transaction | None) -> None:
+        self._run = run
+        self._before = before
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and self._before is not None:
+            self._run.transaction = self._before

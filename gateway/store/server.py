@@ -4,6 +4,7 @@ Whatever goes wrong on the way becomes `StoreUnavailable`; no caller of the stor
 the client library.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, cast
@@ -36,11 +37,19 @@ def location(url: str) -> str:
 
 @contextlib.asynccontextmanager
 async def unavailable_when_failing() -> AsyncIterator[None]:
-    """Turn the client library's errors into StoreUnavailable."""
+    """Turn the client library's errors into StoreUnavailable, and keep cancellations alive.
+
+    redis-py sends through `asyncio.wait_for`, which in Python 3.11 swallows a cancellation that
+    comes just when the inner wait is over; a task that loops would then never end.
+    """
+    task = asyncio.current_task()
+    cancellations = task.cancelling() if task else 0
     try:
         yield
     except (RedisError, OSError) as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+    if task is not None and task.cancelling() > cancellations:
+        raise asyncio.CancelledError
 
 
 def connect_pool(url: str) -> BlockingConnectionPool:

@@ -187,6 +187,7 @@ class House:
     handshake: Handshake
     frames: dict[str, list[dict[str, Any]]]
     checks: dict[str, str | None]
+    server: AdminServer
 
     async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         headers = {"Authorization": f"Bearer {TOKEN}"} | options.pop("headers", {})
@@ -312,6 +313,7 @@ async def house(store: Store) -> AsyncIterator[House]:
             handshake,
             frames,
             checks,
+            server,
         )
     await server.close()
     await deliveries.close()
@@ -945,6 +947,12 @@ async def test_what_happens_is_told_as_it_happens(house: House) -> None:
 
 
 async def test_the_stream_ends_when_the_server_does(house: House) -> None:
+    """security-and-faults R3: whoever watches does not hold up the end."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with house.http.get(house.url + "/api/v1/events", headers=headers) as response:
+    async with (
+        asyncio.timeout(5),  # less than what open requests are given to end
+        house.http.get(house.url + "/api/v1/events", headers=headers) as response,
+    ):
         await response.content.readline()
+        await house.server.close()
+        assert await response.content.read() == b"\n"

@@ -734,6 +734,20 @@ async def test_a_named_quirk_lets_numbers_come_as_text(site: Site) -> None:
         assert (await charger.call("StartTransaction", start))[2]["transactionId"] == 4711
 
 
+async def test_a_stop_is_not_lost_for_a_broken_value_in_its_history(site: Site) -> None:
+    """ocpp-rules 10"""
+    history = [
+        {"timestamp": NOON, "sampledValue": [{"value": 1}]},
+        {"timestamp": "noon", "sampledValue": [{"value": "2"}]},
+        {"timestamp": NOON, "sampledValue": [{"value": "3"}]},
+    ]
+    stop = {"transactionId": 1, "meterStop": 5, "timestamp": NOON, "transactionData": history}
+    async with site.booted() as charger:
+        assert await charger.call("StopTransaction", stop) == [3, "1", {}]
+    readings = site.services.events[-1].readings
+    assert [reading.samples[0].value for reading in readings] == [3]
+
+
 # --- the link ---
 
 

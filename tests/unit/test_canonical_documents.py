@@ -258,6 +258,15 @@ def test_numbers_of_a_tariff_stay_exact():
                 {"price_components": [{"type": "ENERGY", "price": Decimal("NaN"), "step_size": 1}]}
             ]
         },
+        {
+            "elements": [
+                {
+                    "price_components": [
+                        {"type": "ENERGY", "price": Decimal("1e999999"), "step_size": 1}
+                    ]
+                }
+            ]
+        },
         {"elements": [{"price_components": [{"type": "MAGIC", "price": 1, "step_size": 1}]}]},
         {"elements": [{"price_components": [{"type": "TIME", "price": 1, "step_size": -1}]}]},
         {

@@ -142,10 +142,11 @@ function drawCounts() {
   const owed = [...state.partners.values()].reduce((sum, one) => sum + one.owed, 0);
   const kwh = [...state.sessions.values()].reduce((sum, one) => sum + Number(one.kwh), 0);
   const faulted = points.filter((one) => one.connectors.some((it) => it.state === "Faulted"));
+  const some = totals.points > points.length ? `, of the first ${points.length}` : "";
   const counts = [
     ["charge points", totals.points],
-    ["connected", points.filter((one) => one.connected).length],
-    ["with a fault", faulted.length],
+    [`connected${some}`, points.filter((one) => one.connected).length],
+    [`with a fault${some}`, faulted.length],
     ["running sessions", state.sessions.size],
     ["kWh in them", kwh.toFixed(1)],
     ["CDRs", totals.cdrs],

@@ -24,4 +24,6 @@ DIALECT = Dialect(
     routes=routes,
     station=Station,
     triggers=triggers,
+    # Some charge points drop a refused stop for good, and its meterStop is what is billed.
+    expendable={"StopTransaction": "transactionData"},
 )

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import structlog
+
 from gateway.domain import timestamps
 from gateway.domain.commands import CommandOutcome
 from gateway.domain.events import (
@@ -17,6 +19,9 @@ from gateway.domain.events import (
 from gateway.domain.meter import Measurand, Reading, ReadingContext, Sample
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef
 from gateway.ocpp import wire
+from gateway.ocpp.dialect import Refused
+
+log = structlog.get_logger(__name__)
 
 Payload = dict[str, Any]
 
@@ -105,8 +110,19 @@ def stopped(payload: Payload) -> TransactionStopped:
         # "if the reason is Local it MAY be omitted" (4.10): the domain keeps what was said.
         reason=payload.get("reason"),
         token=token(id_tag) if id_tag else None,
-        readings=readings(payload.get("transactionData", ())),
+        readings=_history(payload.get("transactionData", ())),
     )
+
+
+def _history(meter_values: Any) -> tuple[Reading, ...]:
+    """transactionData; a value without a readable time must not lose the stop (ocpp-rules 10)."""
+    kept: list[Reading] = []
+    for meter_value in meter_values:
+        try:
+            kept.extend(readings((meter_value,)))
+        except Refused as refused:
+            log.warning("meter value left out of a stop", reason=str(refused))
+    return tuple(kept)
 
 
 def metered(payload: Payload) -> MeterReported:

@@ -27,4 +27,5 @@ DIALECT = Dialect(
     routes=routes,
     station=Station,
     triggers=triggers,
+    expendable={},
 )

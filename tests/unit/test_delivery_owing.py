@@ -1,0 +1,28 @@
+"""What must not overtake each other."""
+
+from gateway.delivery.owing import Owing
+from gateway.domain.delivery import ObjectRef
+from gateway.domain.party import Party
+
+PARTY = Party("NL", "CPO")
+
+
+def lane(text: str, party: Party = PARTY) -> object:
+    return Owing(party, ObjectRef.parse(text), 1).lane
+
+
+def test_a_location_and_its_evses_share_a_lane() -> None:
+    assert lane("location/LOC1") == lane("evse/loc1/E1") == lane("evse/LOC1/E2")
+
+
+def test_a_session_and_its_cdr_share_a_lane() -> None:
+    assert lane("session/S1") == lane("cdr/S1")
+
+
+def test_different_things_of_one_name_do_not_wait_for_each_other() -> None:
+    lanes = {lane("location/1"), lane("session/1"), lane("tariff/1"), lane("session/2")}
+    assert len(lanes) == 4
+
+
+def test_the_same_name_at_another_party_is_another_thing() -> None:
+    assert lane("session/1") != lane("session/1", Party("NL", "XYZ"))
