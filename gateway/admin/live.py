@@ -93,6 +93,7 @@ class LiveEvents:
         self._seconds = seconds
         self._listeners: set[Listener] = set()
         self._watcher: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
         self._since = services.now()
         self._told: dict[tuple[str, str], str] = {}
         self._stations: dict[str, Any] = {}
@@ -102,11 +103,12 @@ class LiveEvents:
 
     async def listen(self, partners: Callable[[], Any]) -> Listener:
         """A new listener; `partners` shows all partners. The first one starts the watching."""
-        if self._watcher is None or self._watcher.done():
-            await self._look_first(partners)
-            self._watcher = asyncio.create_task(self._watch(partners), name="live events")
-        listener = Listener()
-        self._listeners.add(listener)
+        async with self._turn:
+            if self._watcher is None or self._watcher.done():
+                await self._look_first(partners)
+                self._watcher = asyncio.create_task(self._watch(partners), name="live events")
+            listener = Listener()
+            self._listeners.add(listener)
         _listeners.set(len(self._listeners))
         return listener
 
@@ -114,8 +116,9 @@ class LiveEvents:
         """The last one to leave ends the watching."""
         self._listeners.discard(listener)
         _listeners.set(len(self._listeners))
-        if not self._listeners:
-            await self._end()
+        async with self._turn:
+            if not self._listeners:
+                await self._end()
 
     async def close(self) -> None:
         """Send every listener away."""

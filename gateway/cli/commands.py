@@ -11,7 +11,6 @@ from gateway.cli import (
     cdrs,
     charge_points,
     check,
-    doctor,
     locations,
     partners,
     serve,
@@ -21,7 +20,10 @@ from gateway.cli.problem import Problem
 from gateway.cli.text import one_line
 
 # Name to module and function: loaded only when called, for what they import.
-_LATE = {"demo": ("gateway.cli.demo", "demo")}
+_LATE = {
+    "demo": ("gateway.cli.demo", "demo"),
+    "doctor": ("gateway.cli.doctor", "doctor"),
+}
 
 
 class Commands(TyperGroup):
@@ -58,7 +60,6 @@ main = typer.Typer(
 )
 main.command("serve")(serve.serve)
 main.command("check")(check.check)
-main.command("doctor")(doctor.doctor)
 main.add_typer(charge_points.app, name="charge-point")
 main.add_typer(locations.app, name="location")
 main.add_typer(tariffs.app, name="tariff")

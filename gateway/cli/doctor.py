@@ -47,7 +47,9 @@ def doctor(json_output: Json = False) -> None:
     if json_output:
         print_json([asdict(one) for one in findings])
     else:
-        print_table(("state", "what", "found"), ((one.state, one.what, one.text) for one in findings))
+        print_table(
+            ("state", "what", "found"), ((one.state, one.what, one.text) for one in findings)
+        )
     if any(one.state == _BAD for one in findings):
         raise typer.Exit(1)
 

@@ -21,7 +21,8 @@ class EnergyMeter:
     """What is known of a transaction's energy. Costs the same to update at any length.
 
     All in Wh. `start_wh` is the register at the transaction's start as stated or, failing that,
-    the first one seen. `last_at` is the station's time of `last_wh`.
+    the earliest one seen, and `seen_from` the station's time of that. `last_at` is the station's
+    time of `last_wh`.
     """
 
     start_wh: Decimal | None = None
@@ -30,6 +31,7 @@ class EnergyMeter:
     interval_wh: Decimal = Decimal(0)
     interval_until: datetime | None = None
     flags: tuple[str, ...] = ()
+    seen_from: datetime | None = None
 
     @property
     def delivered_wh(self) -> Decimal:
@@ -42,12 +44,11 @@ class EnergyMeter:
 
     def starting(self, register_wh: Decimal, at: datetime) -> "EnergyMeter":
         """State the start register (1.6 meterStart). Readings already taken stay."""
+        stated = replace(self, start_wh=register_wh, seen_from=None)
         last = self.last_wh if self.last_wh is not None else register_wh
         if last < register_wh:
-            return replace(self, start_wh=register_wh, last_wh=register_wh, last_at=at).flagged(
-                WENT_BACK
-            )
-        return replace(self, start_wh=register_wh, last_wh=last, last_at=self.last_at or at)
+            return replace(stated, last_wh=register_wh, last_at=at).flagged(WENT_BACK)
+        return replace(stated, last_wh=last, last_at=self.last_at or at)
 
     def read(self, reading: Reading) -> "EnergyMeter":
         """Take one meter reading. Readings without energy change nothing."""
@@ -62,27 +63,42 @@ class EnergyMeter:
     def register(self, register_wh: Decimal, at: datetime) -> "EnergyMeter":
         """Take one register value."""
         if self.start_wh is None or self.last_wh is None:
-            return replace(self, start_wh=register_wh, last_wh=register_wh, last_at=at)
+            return replace(
+                self, start_wh=register_wh, last_wh=register_wh, last_at=at, seen_from=at
+            )
         if self.last_at is not None and at < self.last_at and register_wh <= self.last_wh:
-            return self  # replayed or late: what it says is already in the newer one
+            if self.seen_from is None or at >= self.seen_from or register_wh > self.start_wh:
+                return self  # replayed or late: what it says is already in the newer one
+            # 2.x events come in any order, and an Ended may bring the first value of all.
+            return replace(self, start_wh=register_wh, seen_from=at)
         if register_wh < self.last_wh:
             return self.flagged(WENT_BACK)
         # spelled out, because this is every MeterValues and `replace` costs three times as much
         return EnergyMeter(
-            self.start_wh, register_wh, at, self.interval_wh, self.interval_until, self.flags
+            self.start_wh,
+            register_wh,
+            at,
+            self.interval_wh,
+            self.interval_until,
+            self.flags,
+            self.seen_from,
         )
 
     def stopped(self, register_wh: Decimal, at: datetime) -> "EnergyMeter":
         """State the stop register (1.6 meterStop), which outranks sampled values.
 
-        Sampled values may be rounded up, so a stop a little below the last one is taken as the
-        standard means it, and flagged; a stop below the start is not believed.
+        It is an integer, so by less than 1 Wh it may be below the last sampled value. Sampled
+        values may be rounded up, so one further below is taken as the standard means it, and
+        flagged; a stop below the start is not believed.
         """
         if self.last_wh is None or self.start_wh is None or register_wh >= self.last_wh:
             return self.register(register_wh, at)
         if register_wh < self.start_wh:
             return self.flagged(WENT_BACK)
-        return replace(self, last_wh=register_wh, last_at=at).flagged(STOP_BELOW_READING)
+        stopped = replace(self, last_wh=register_wh, last_at=at)
+        if self.last_wh - register_wh < 1:
+            return stopped
+        return stopped.flagged(STOP_BELOW_READING)
 
     def flagged(self, flag: str) -> "EnergyMeter":
         """Note once that something about the meter needs an operator's eye."""

@@ -36,8 +36,14 @@ from gateway.domain.transactions import (
     UnknownTransaction,
     transition,
 )
-from gateway.services.authorization import AuthorizationService
-from gateway.services.billing import NO_LOCATION, START_MISSING, Billing, running
+from gateway.services.authorization import INVALID, AuthorizationService
+from gateway.services.billing import (
+    HOLDING,
+    NO_LOCATION,
+    START_MISSING,
+    Billing,
+    running,
+)
 from gateway.services.evse_publisher import EvsePublisher
 from gateway.services.station_state import SUPERSEDED, RunningTransaction, StationState
 from gateway.store import Change, Conflict, Store
@@ -46,9 +52,13 @@ log = structlog.get_logger(__name__)
 
 KEPT = 1_000  # stray meter values and orphaned stops kept per station
 CLOSED_BY_OPERATOR = "closed by the operator"
+START_UNREAD = "energy counted from the first reading, after the start"
 
 # TransactionEvents that only report a meter (2.0.1 TriggerReasonEnumType).
 _QUIET_TRIGGERS = frozenset({"MeterValuePeriodic", "MeterValueClock"})
+
+# The members of a transaction that meter readings change.
+_PROGRESS = ("energy", "periods", "flags", "meter_start_wh", "last_seq_no")
 
 STEP_OF_PHASE: dict[TransactionPhase, Step] = {
     TransactionPhase.STARTED: Step.START,
@@ -93,9 +103,13 @@ class TransactionService:
     # --- OCPP 1.6 -------------------------------------------------------------------------
 
     async def started(self, state: StationState, event: TransactionStarted) -> StartAnswer:
-        """StartTransaction. The same start again is answered with the same id."""
-        authorization = await self._authorization.for_start(state, event.token, event.evse_id)
+        """StartTransaction. The same start again is answered the same, and asks nobody again."""
         key = _natural_key(event)
+        party = self._store.party(state.party)
+        known = await party.transactions.started_as(state.identity, key)
+        if known is not None:
+            return await self._started_before(state, known)
+        authorization = await self._authorization.for_start(state, event.token, event.evse_id)
         run = running(
             self._opened(
                 state,
@@ -112,25 +126,26 @@ class TransactionService:
         transaction = run.transaction
         energy = transaction.energy.starting(event.meter_start_wh, event.at)
         run.transaction = replace(transaction, meter_start_wh=event.meter_start_wh, energy=energy)
-        change = self._store.party(state.party).change(state.fence)
-        party = self._store.party(state.party)
+        change = party.change(state.fence)
         party.transactions.claim_start(change, state.identity, key, transaction.id)
         try:
             await self._open(state, change, run)
         except Conflict as conflict:
-            # Told before: by this socket, an older one, or another node before a crash.
-            known = (conflict.current or b"").decode()
-            log.info("start repeated", charge_point=state.identity, transaction=known)
-            return StartAnswer(known, authorization)
+            return await self._started_before(state, (conflict.current or b"").decode())
         return StartAnswer(transaction.id, authorization)
+
+    async def _started_before(self, state: StationState, transaction_id: str) -> StartAnswer:
+        """Told before: by this socket, an older one, or another node before a crash."""
+        log.info("start repeated", charge_point=state.identity, transaction=transaction_id)
+        run = await self._find(state, transaction_id)
+        return StartAnswer(transaction_id, INVALID if run is None else _decided(run.transaction))
 
     async def stopped(self, state: StationState, event: TransactionStopped) -> Authorization | None:
         """StopTransaction: always answered, also for a transaction nobody knows (rule 10)."""
         run = await self._find(state, event.transaction_id) or self._unanswered(state, event)
         authorization = None
         if event.token is not None:
-            # Stopping needs no right to charge; the answer tells the station what it may cache.
-            authorization = await self._authorization.authorize(state, event.token)
+            authorization = await self._stopped_by(state, run, event.token)
         if run is None:
             await self.keep(state, "orphans", event)
             log.warning("stop of no known transaction", charge_point=state.identity)
@@ -148,6 +163,18 @@ class TransactionService:
             await self._end(state, run, event.at, event.reason, event.readings)
         return authorization
 
+    async def _stopped_by(
+        self, state: StationState, run: RunningTransaction | None, token: TokenRef
+    ) -> Authorization:
+        """Stopping needs no right to charge; the answer tells the station what it may cache.
+
+        Of a token that already charges nobody is asked, least of all of one that came in a
+        START_SESSION (mod_commands 13.2.3; ocpi-rules 17).
+        """
+        if run is not None and run.transaction.billable and _same_token(run.transaction, token):
+            return _decided(run.transaction)
+        return await self._authorization.authorize(state, token)
+
     async def metered(self, state: StationState, event: MeterReported) -> None:
         """MeterValues. Without a transaction they are kept, never attached by guess (rule 12)."""
         run = state.open.get(event.transaction_id) if event.transaction_id else None
@@ -158,7 +185,7 @@ class TransactionService:
         run.transaction = self._metered(before, event.readings)
         with _UndoneOnFailure(run, before):
             change = self._store.party(state.party).change(state.fence)
-            self._record(state, change, run, event.readings)
+            self._progressed(state, change, run, event.readings)
             if self._billing.session_due(run):
                 self._billing.session(change, state.party, run)
             await self._store.commit(change)
@@ -183,7 +210,8 @@ class TransactionService:
             opening = await self._placed(state, run, event.evse_id)
         with _UndoneOnFailure(run, before):
             bill = await self._commit_event(state, run, event, opening=opening)
-        cost = bill.total_cost.after_taxes if bill and run.tariff else None
+        sure = HOLDING.isdisjoint(run.transaction.flags)  # a driver is told no doubtful price
+        cost = bill.total_cost.after_taxes if bill and run.tariff and sure else None
         return TransactionAnswer(answer, cost)
 
     async def _authorized_by(
@@ -196,7 +224,7 @@ class TransactionService:
                 return None
             return await self._authorization.promised(state, event.remote_start_id)
         if known is not None and billable and _same_token(known, event.token):
-            return Authorization(AuthorizationStatus.ACCEPTED, known.holder, known.auth_method)
+            return _decided(known)
         return await self._authorization.for_start(
             state, event.token, event.evse_id, event.remote_start_id
         )
@@ -231,7 +259,7 @@ class TransactionService:
         """Record an Updated event; one with nothing but meter values writes no Session too soon."""
         quiet = event.token is None and event.trigger in _QUIET_TRIGGERS
         if quiet and not self._billing.session_due(run):
-            self._record(state, change, run, event.readings)
+            self._progressed(state, change, run, event.readings)
             return None
         return self._write(state, change, run, event.readings)
 
@@ -407,13 +435,20 @@ class TransactionService:
                 transaction = transaction.flagged(NO_LOCATION)
             else:
                 run.tariff = running(transaction, run.site).tariff
+        seen_from = transaction.energy.seen_from
+        if seen_from is not None and seen_from > transaction.started_at:
+            transaction = transaction.flagged(START_UNREAD)
         stopped_at = max(at, transaction.started_at)
         run.transaction = replace(
             transaction,
             state=TransactionState.ENDED,
             stopped_at=stopped_at,
             stop_reason=reason,
-            meter_stop_wh=transaction.meter_stop_wh or transaction.energy.last_wh,
+            meter_stop_wh=(
+                transaction.energy.last_wh
+                if transaction.meter_stop_wh is None
+                else transaction.meter_stop_wh
+            ),
             periods=transaction.periods.advance(transaction.energy.delivered_wh).finish(stopped_at),
         )
         change = self._store.party(state.party).change(state.fence)
@@ -463,21 +498,25 @@ class TransactionService:
         readings: tuple[Reading, ...],
     ) -> Bill | None:
         """Add the transaction's record, its readings and its Session to a change."""
-        self._record(state, change, run, readings)
+        transaction = run.transaction
+        transactions = self._store.party(state.party).transactions
+        transactions.update(change, state.identity, transaction.id, transaction)
+        transactions.add_readings(change, state.identity, transaction.id, readings)
         return self._billing.session(change, state.party, run)
 
-    def _record(
+    def _progressed(
         self,
         state: StationState,
         change: Change,
         run: RunningTransaction,
         readings: tuple[Reading, ...],
     ) -> None:
+        """Add what meter readings change, and the readings: the hot path."""
         transaction = run.transaction
-        party = self._store.party(state.party)
-        party.transactions.update(change, state.identity, transaction.id, transaction)
-        if readings:
-            party.transactions.add_readings(change, state.identity, transaction.id, readings)
+        transactions = self._store.party(state.party).transactions
+        progress = {name: getattr(transaction, name) for name in _PROGRESS}
+        transactions.progress(change, state.identity, transaction.id, progress)
+        transactions.add_readings(change, state.identity, transaction.id, readings)
 
     def _metered(self, transaction: Transaction, readings: tuple[Reading, ...]) -> Transaction:
         """Take readings in their own order of time."""
@@ -558,6 +597,16 @@ def _authorized(
         authorization=authorization.status,
         auth_method=authorization.method,
         authorization_reference=authorization.reference,
+    )
+
+
+def _decided(transaction: Transaction) -> Authorization:
+    """What was decided about the token that charges."""
+    return Authorization(
+        transaction.authorization or AuthorizationStatus.INVALID,
+        transaction.holder,
+        transaction.auth_method,
+        transaction.authorization_reference,
     )
 
 

@@ -84,6 +84,7 @@ class PartyKeys:
         self.epochs = prefix + "epochs"
         self.evses = prefix + "evses"
         self.transactions = prefix + "transactions"
+        self.transactions_progress = prefix + "transactions:progress"
         self.transactions_order = prefix + "transactions:order"
         self.transaction_sites = prefix + "transactions:sites"
         self.transactions_by_session = prefix + "transactions:by-session"

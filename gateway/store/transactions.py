@@ -27,9 +27,8 @@ class Transactions:
 
     async def get(self, identity: str, transaction_id: str) -> dict[str, Any] | None:
         """One transaction of this charge point, or None."""
-        field = transaction_field(identity, transaction_id)
-        value = await self._server.command("HGET", self._keys.transactions, field)
-        return None if value is None else exact_json.loads(value)
+        found = await self._documents([transaction_field(identity, transaction_id)])
+        return found[0] if found else None
 
     async def list(
         self, identity: str, *, open_only: bool = False, limit: int = 100, offset: int = 0
@@ -65,6 +64,7 @@ class Transactions:
         field = transaction_field(identity, transaction_id)
         start = to_milliseconds(started)
         change.hset(self._keys.transactions, field, exact_json.dumps(document))
+        change.hdel(self._keys.transactions_progress, field)
         change.zadd(self._keys.transactions_order, field, start)
         change.zadd(self._keys.station_transactions(identity), transaction_id, start)
         if is_open:
@@ -76,6 +76,15 @@ class Transactions:
         """Store a new version of an open transaction; its place in every list stays."""
         field = transaction_field(identity, transaction_id)
         change.hset(self._keys.transactions, field, exact_json.dumps(document))
+        change.hdel(self._keys.transactions_progress, field)
+
+    def progress(self, change: Change, identity: str, transaction_id: str, members: Any) -> None:
+        """Overlay some members of a stored transaction: all that a meter reading changes.
+
+        Far smaller than the whole record, and written with every MeterValues.
+        """
+        field = transaction_field(identity, transaction_id)
+        change.hset(self._keys.transactions_progress, field, exact_json.dumps(members))
 
     def put_snapshot(
         self, change: Change, identity: str, transaction_id: str, document: Any
@@ -142,8 +151,17 @@ class Transactions:
     async def _documents(self, fields: Sequence[str | bytes]) -> _Documents:
         if not fields:
             return []
-        values = await self._server.command("HMGET", self._keys.transactions, *fields)
-        return [exact_json.loads(value) for value in values if value is not None]
+        records, progress = await self._server.pipeline(
+            [
+                ("HMGET", self._keys.transactions, *fields),
+                ("HMGET", self._keys.transactions_progress, *fields),
+            ]
+        )
+        return [
+            exact_json.loads(record) | (exact_json.loads(later) if later else {})
+            for record, later in zip(records, progress, strict=True)
+            if record is not None
+        ]
 
 
 def _field(identity: str, transaction_id: bytes) -> str:

@@ -475,6 +475,25 @@ async def test_a_remote_start_is_attributed_to_its_token_and_reference(house: Ho
     assert await house.store.party(PARTY).remote_starts.list("CP1") == []
 
 
+async def test_a_token_that_came_in_a_command_is_never_asked_about(house: House) -> None:
+    """mod_commands 13.2.3, ocpi-rules 17: not when the start is told twice, not at the stop."""
+    await house.store.tokens.put("ems", token("NEVER"))
+    station = FakeStation()
+    state = await house.connect(station)
+    request = StartSession("https://partner.example/r", token("NEVER"), "LOC1", "EVSE1")
+    await house.commands.start_session(PARTNER, PARTY, request)
+    await house.commands.close()
+    first = await house.transactions.started(state, start())
+    again = await house.transactions.started(state, start())
+    stopped = await house.transactions.stopped(
+        state, stop(first.transaction_id, 60, 2000, token=TOKEN)
+    )
+    assert again == first
+    assert stopped is not None
+    assert stopped.accepted
+    assert house.owner.asked == []
+
+
 async def test_a_start_event_with_only_its_remote_start_id_finds_its_token(house: House) -> None:
     """Seen on the wire: no idToken in any event of a remotely started transaction (2.0.1)."""
     station = FakeStation("ocpp2.0.1")
@@ -714,6 +733,53 @@ async def test_a_transaction_event_story_becomes_one_cdr(house: House) -> None:
     assert last.total_cost == Decimal("2.299")  # (3 x 0.30 + 0.5 x 2.00) x 1.21
     [session] = await house.sessions()
     assert session["status"] == "COMPLETED"
+
+
+async def test_the_first_reading_may_come_with_the_last_event(house: House) -> None:
+    """Seen on the wire: no reading in Started, the one of the start in Ended (2.0.1)."""
+    state = await house.connect()
+    await house.transactions.reported(
+        state, event(TransactionPhase.STARTED, 0, 0, evse_id=1, token=TOKEN)
+    )
+    await house.transactions.reported(state, event(TransactionPhase.UPDATED, 1, 10, 2500))
+    ended = TransactionReported(
+        TransactionPhase.ENDED,
+        "tx-1",
+        2,
+        T0 + timedelta(minutes=60),
+        "StopAuthorized",
+        readings=(register(0, 1000), register(60, 6000)),
+    )
+    await house.transactions.reported(state, ended)
+    [cdr] = await house.cdrs()
+    assert cdr["total_energy"] == Decimal(5)
+
+
+async def test_a_start_without_any_reading_is_flagged_and_billed_from_the_first(
+    house: House,
+) -> None:
+    state = await house.connect()
+    await house.transactions.reported(
+        state, event(TransactionPhase.STARTED, 0, 0, evse_id=1, token=TOKEN)
+    )
+    await house.transactions.reported(state, event(TransactionPhase.UPDATED, 1, 10, 2500))
+    await house.transactions.reported(state, event(TransactionPhase.ENDED, 2, 60, 6000))
+    [cdr] = await house.cdrs()
+    assert cdr["total_energy"] == Decimal("3.5")
+    transaction = await house.store.party(PARTY).transactions.get("CP1", "tx-1")
+    assert transaction is not None
+    assert transaction["flags"] == ["energy counted from the first reading, after the start"]
+
+
+async def test_no_price_is_told_while_the_meter_contradicts_itself(house: House) -> None:
+    state = await house.connect()
+    await house.transactions.reported(
+        state, event(TransactionPhase.STARTED, 0, 0, 0, evse_id=1, token=TOKEN)
+    )
+    await house.transactions.reported(state, event(TransactionPhase.UPDATED, 1, 10, 300_000))
+    answer = await house.transactions.reported(state, event(TransactionPhase.ENDED, 2, 60, 343))
+    assert answer.total_cost is None
+    assert await house.cdrs() == []
 
 
 async def test_events_told_twice_change_nothing(house: House) -> None:

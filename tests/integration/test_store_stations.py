@@ -163,6 +163,24 @@ async def test_a_promise_is_used_up_within_a_change(store: Store, party: PartySt
     assert await party.remote_starts.list("CP1") == []
 
 
+async def test_progress_overlays_a_transaction_until_its_next_full_version(
+    store: Store, party: PartyStore
+) -> None:
+    await put_transaction(store, party, "CP:1", "t/1", 0, is_open=True)
+    change = party.change()
+    party.transactions.update(change, "CP:1", "t/1", {"id": "t/1", "energy": 1, "state": "A"})
+    party.transactions.progress(change, "CP:1", "t/1", {"energy": 2})
+    await store.commit(change)
+    seen = {"id": "t/1", "energy": 2, "state": "A"}
+    assert await party.transactions.get("CP:1", "t/1") == seen
+    assert await party.transactions.open("CP:1") == [seen]
+
+    change = party.change()
+    party.transactions.update(change, "CP:1", "t/1", {"id": "t/1", "energy": 3, "state": "B"})
+    await store.commit(change)
+    assert await party.transactions.get("CP:1", "t/1") == {"id": "t/1", "energy": 3, "state": "B"}
+
+
 async def test_a_transaction_keeps_its_place_its_site_and_its_session(
     store: Store, party: PartyStore
 ) -> None:

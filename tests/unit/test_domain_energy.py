@@ -95,6 +95,22 @@ def test_the_stop_value_outranks_rounded_samples() -> None:
     assert (meter.delivered_wh, meter.flags) == (Decimal(496), (STOP_BELOW_READING,))
 
 
+def test_a_stop_in_whole_watt_hours_is_no_contradiction() -> None:
+    """OCPP 1.6 meterStop is an integer; the samples before it need not be."""
+    meter = after(register(5, "61.33"), start="0").stopped(Decimal(61), at(6))
+    assert (meter.delivered_wh, meter.flags) == (Decimal(61), ())
+
+
+def test_an_earlier_reading_that_comes_later_moves_the_start_back() -> None:
+    """ocpp-rules 22: events come in any order, and an Ended may bring the first value."""
+    meter = after(register(1, "15"), register(2, "61"), register(0, "0"), register(3, "67"))
+    assert (meter.delivered_wh, meter.flags) == (Decimal(67), ())
+
+
+def test_a_stated_start_is_not_moved_by_an_earlier_reading() -> None:
+    assert after(register(2, "150"), register(-5, "20"), start="100").delivered_wh == Decimal(50)
+
+
 def test_a_stop_below_the_start_is_not_believed() -> None:
     meter = after(start="1000").stopped(Decimal(10), at(6))
     assert (meter.delivered_wh, meter.flags) == (Decimal(0), (WENT_BACK,))
