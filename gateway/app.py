@@ -44,7 +44,7 @@ from gateway.services.status import StatusService
 from gateway.services.tariffs import TariffBook
 from gateway.services.transactions import TransactionService
 from gateway.settings import Settings, operator_token, secret_key
-from gateway.store import Store
+from gateway.store import Store, keys
 from gateway.store.embedded import EmbeddedServer
 
 log = structlog.get_logger(__name__)
@@ -104,7 +104,15 @@ async def _open_store(settings: Settings, stack: AsyncExitStack) -> Store:
         url = embedded.url
     store = await Store.open(url, secret_key=secret_key(settings), node_id=settings.node_id)
     stack.push_async_callback(store.close)
+    if settings.redis_url is None:
+        await _void_leases(store)
     return store
+
+
+async def _void_leases(store: Store) -> None:
+    """Nobody else uses an embedded store: who holds a lease there was killed before us."""
+    async for key in store.redis.scan_iter(match=keys.lease("") + "*", count=10_000):
+        await store.redis.delete(key)
 
 
 async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gateway:

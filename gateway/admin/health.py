@@ -73,7 +73,7 @@ class Health:
 def _warning(identities: list[str]) -> str:
     more = ", ..." if len(identities) > _NAMED else ""
     return (
-        f"{len(identities)} charge points connect without any authentication "
+        f"{len(identities)} charge point(s) may connect without any authentication "
         f"(security profile 0): {', '.join(identities[:_NAMED])}{more}"
     )
 

@@ -7,15 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from gateway.cli import (
-    cdrs,
-    charge_points,
-    check,
-    locations,
-    partners,
-    serve,
-    tariffs,
-)
+from gateway.cli import cdrs, charge_points, check, locations, partners, serve, tariffs
 from gateway.cli.problem import Problem
 from gateway.cli.text import one_line
 

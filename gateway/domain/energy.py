@@ -6,11 +6,12 @@ the reading is left out and the transaction flagged.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from gateway.domain.meter import Measurand, Reading, Sample
+from gateway.domain.values import dataclass
 
 WENT_BACK = "meter register went back"
 STOP_BELOW_READING = "stop value below the last reading"

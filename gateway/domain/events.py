@@ -4,13 +4,14 @@ The OCPP edges make these from frames of any version; the services act on them. 
 UTC; energy is in Wh.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from gateway.domain.meter import Reading
 from gateway.domain.tokens import TokenRef
+from gateway.domain.values import dataclass
 
 
 class ConnectorState(StrEnum):

@@ -3,10 +3,11 @@
 The OCPP edges translate their SampledValue into `Sample`; `energy` makes a bill's kWh of them.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from gateway.domain.values import dataclass
 
 
 class Measurand(StrEnum):

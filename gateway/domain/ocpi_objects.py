@@ -200,17 +200,25 @@ def _volumes(period: Period, until: datetime) -> dict[Dimension, Decimal]:
 
 
 def _charging_periods(periods: Iterable[ChargingPeriod]) -> list[dict[str, Any]]:
+    sums: dict[Dimension, Decimal] = {}
     return [
         {
             "start_date_time": to_text(period.start),
             "dimensions": [
-                {"type": dimension.value, "volume": number(volume)}
+                {"type": dimension.value, "volume": _share(sums, dimension, volume)}
                 for dimension, volume in period.volumes.items()
             ],
         }
         | ({"tariff_id": period.tariff_id} if period.tariff_id else {})
         for period in periods
     ]
+
+
+def _share(sums: dict[Dimension, Decimal], dimension: Dimension, volume: Decimal) -> Decimal:
+    """A volume rounded so that the periods' volumes add up to their rounded total."""
+    before = sums.get(dimension, Decimal(0))
+    sums[dimension] = before + volume
+    return number(number(before + volume) - number(before))
 
 
 def _cdr_token(transaction: Transaction) -> dict[str, Any]:

@@ -5,11 +5,12 @@ counts PARKING_TIME while "the vehicle is not requesting power" (2.3.0 mod_cdrs 
 and its note): a suspension by the EVSE stays TIME, because the vehicle still asks.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from gateway.domain.events import ChargingState
+from gateway.domain.values import dataclass
 
 PARKING: dict[ChargingState, bool] = {
     ChargingState.CHARGING: False,
@@ -52,6 +53,15 @@ class Periods:
         """Open the first period; charging until the station says otherwise."""
         return self if self.running else replace(self, running=Period(at, parking=False))
 
+    def begun_at(self, at: datetime) -> "Periods":
+        """Move the first period's start back: the transaction's start was heard late."""
+        if self.done:
+            first, *rest = self.done
+            return replace(self, done=(replace(first, start=min(at, first.start)), *rest))
+        if self.running is None:
+            return self
+        return replace(self, running=replace(self.running, start=min(at, self.running.start)))
+
     def advance(self, delivered_wh: Decimal) -> "Periods":
         """Book the transaction's energy so far to the running period."""
         running = self.running
@@ -79,13 +89,20 @@ class Periods:
         )
 
     def finish(self, at: datetime) -> "Periods":
-        """Close the running period; its end is never before its start."""
-        if self.running is None:
+        """Close the running period; its end is never before its start.
+
+        A period that begins after the end falls away and leaves its energy to the one before:
+        1.6 stations say Finishing a moment after the time of the stop that follows.
+        """
+        done, last = self.done, self.running
+        if last is None:
             return self
-        last = replace(self.running, end=max(at, self.running.start))
-        return Periods(
-            done=(*self.done, last), energy_before_wh=self.energy_before_wh + last.energy_wh
-        )
+        total_wh = self.energy_before_wh + last.energy_wh
+        while done and last.start > at:
+            last = replace(done[-1], energy_wh=done[-1].energy_wh + last.energy_wh)
+            done = done[:-1]
+        last = replace(last, end=max(at, last.start))
+        return Periods(done=(*done, last), energy_before_wh=total_wh)
 
     def all(self) -> tuple[Period, ...]:
         """Finished periods and the running one."""

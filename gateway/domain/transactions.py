@@ -3,7 +3,7 @@
 Versions of OCPP meet here: 1.6 calls and 2.x events both become steps of the same table.
 """
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +13,7 @@ from gateway.domain.energy import EnergyMeter
 from gateway.domain.events import ChargingState
 from gateway.domain.periods import Periods
 from gateway.domain.tokens import AuthMethod, AuthorizationStatus, TokenHolder, TokenType
+from gateway.domain.values import dataclass
 
 
 class TransactionState(StrEnum):

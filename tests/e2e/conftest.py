@@ -40,7 +40,6 @@ from simulators.partner import SimulatedPartner
 
 SUBPROTOCOLS = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"}
 PASSWORD = "correct-horse-battery"
-RUNNER = Path(__file__).with_name("serve_gateway.py")
 ROOT = Path(__file__).parents[2]
 
 # FLAT, ENERGY per kWh and PARKING_TIME per hour, each with VAT
@@ -151,7 +150,9 @@ class GatewayProcess:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                str(RUNNER),
+                "-m",
+                "gateway",
+                "serve",
                 env=self._environment | {"PYTHONPATH": str(ROOT)},
                 cwd=self.data_dir,
                 stdin=asyncio.subprocess.DEVNULL,

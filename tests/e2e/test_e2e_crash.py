@@ -20,7 +20,7 @@ async def plug_and_start(charger, clock):
 
 async def until_billed(partner):
     await partner.until(
-        lambda: len(partner.cdrs) == 1 and partner.sessions[0]["status"] == "COMPLETED", 20
+        lambda: len(partner.cdrs) == 1 and partner.sessions[0]["status"] == "COMPLETED", 10
     )
 
 

@@ -538,6 +538,7 @@ async def test_a_transaction_is_shown_from_its_start_to_its_end(house: House) ->
     id_ = await house.begin(state)
     [running] = (await house.api("GET", "/charge-points/CP1/transactions?open=true")).json
     assert (running["id"], running["evse_id"], running["state"]) == (id_, 1, "ACTIVE")
+    assert running["connector_id"] == 1
     assert running["token"] == {"uid": UID, "type": "RFID"}
     assert running["started_at"] == "2026-03-01T10:00:00.000Z"
     assert (running["stopped_at"], running["meter_start_wh"]) == (None, 1000)

@@ -187,3 +187,18 @@ def test_periods_add_up_to_the_whole(told: list[tuple[ChargingState, int, int]])
     assert sum(one.seconds(at(0)) for one in done) == (moment + 1) * 60
     assert [one.start for one in done[1:]] == [one.end for one in done[:-1]]
     assert all(one.parking != two.parking for one, two in itertools.pairwise(done))
+
+
+def test_a_period_that_begins_after_the_end_falls_away() -> None:
+    """Seen on the wire: Finishing is a second later than the stop that follows it (1.6)."""
+    periods = Periods().begin(at(0)).advance(Decimal(1000)).switch(ChargingState.IDLE, at(61))
+    [only] = periods.advance(Decimal(1010)).finish(at(60)).all()
+    assert (only.end, only.parking, only.energy_wh) == (at(60), False, Decimal(1010))
+
+
+def test_a_start_heard_late_moves_the_first_period_back() -> None:
+    """ocpp-rules 22: in whatever order events come."""
+    running = Periods().begin(at(30)).begun_at(at(0))
+    switched = Periods().begin(at(30)).switch(ChargingState.IDLE, at(40)).begun_at(at(0))
+    assert [one.start for one in running.all()] == [at(0)]
+    assert [one.start for one in switched.all()] == [at(0), at(40)]

@@ -125,7 +125,7 @@ def shown_transaction(document: Document) -> Document:
         "charge_point": document["identity"],
         "id": document["id"],
         "evse_id": document["evse_id"],
-        "connector_id": document.get("connector_id"),
+        "connector_id": _connector(document),
         "token": None if token is None else {"uid": token["uid"], "type": token["type"]},
         "started_at": _time(document["started_at"]),
         "stopped_at": _time(document.get("stopped_at")),
@@ -140,6 +140,12 @@ def shown_transaction(document: Document) -> Document:
         "cdr_id": document["cdr_id"] if document.get("billed") else None,
         "flags": document.get("flags") or [],
     }
+
+
+def _connector(document: Document) -> int | None:
+    """The EVSE's connector. In 1.6, which has no event numbers, an EVSE is one connector."""
+    one_six = document.get("last_seq_no") is None
+    return document.get("connector_id") or (1 if one_six else None)
 
 
 def _time(text: str | None) -> str | None:

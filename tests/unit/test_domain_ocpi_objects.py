@@ -1,0 +1,73 @@
+"""Sessions and CDRs as OCPI has them."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.energy import EnergyMeter
+from gateway.domain.ocpi_objects import Site, cdr_object, number, usage
+from gateway.domain.party import Party
+from gateway.domain.periods import Period, Periods
+from gateway.domain.pricing import price
+from gateway.domain.tokens import AuthorizationStatus, TokenHolder, TokenType
+from gateway.domain.transactions import Transaction, TransactionState
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+CONNECTOR = {"id": "1", "standard": "IEC_62196_T2", "format": "SOCKET", "power_type": "AC_3_PHASE"}
+LOCATION = {
+    "id": "LOC1",
+    "address": "Street 1",
+    "city": "Utrecht",
+    "country": "NLD",
+    "coordinates": {"latitude": "52.09000", "longitude": "5.12000"},
+    "evses": [{"uid": "EVSE1", "connectors": [CONNECTOR]}],
+}
+
+
+def ended(pieces: list[tuple[Decimal, int]]) -> Transaction:
+    """A transaction of periods that alternate between charging and parking."""
+    done, moment = [], T0
+    for n, (wh, milliseconds) in enumerate(pieces):
+        end = moment + timedelta(milliseconds=milliseconds)
+        done.append(Period(moment, n % 2 == 1, wh, end))
+        moment = end
+    total = sum((wh for wh, _ in pieces), Decimal(0))
+    return Transaction(
+        "CP1",
+        "1",
+        1,
+        T0,
+        "S1",
+        "C1",
+        state=TransactionState.ENDED,
+        holder=TokenHolder("U", TokenType.RFID, "DE", "EMS", "C", "ems"),
+        authorization=AuthorizationStatus.ACCEPTED,
+        stopped_at=moment,
+        energy=EnergyMeter(Decimal(0), total, moment),
+        periods=Periods(tuple(done)),
+    )
+
+
+pieces = st.lists(
+    st.tuples(st.decimals(0, 10**5, places=3), st.integers(0, 10**7)), min_size=1, max_size=12
+)
+
+
+@given(pieces)
+def test_the_periods_of_a_cdr_add_up_to_its_totals(told: list[tuple[Decimal, int]]) -> None:
+    """security-and-faults R32: periods add up to the total, also after rounding."""
+    transaction = ended(told)
+    site = Site(Party("NL", "GWY"), LOCATION, None, "EUR")
+    used = usage(transaction, site)
+    cdr = cdr_object(transaction, site, bill=price(None, used), priced=used, now=T0)
+    sums = {"ENERGY": Decimal(0), "TIME": Decimal(0), "PARKING_TIME": Decimal(0)}
+    for period in cdr["charging_periods"]:
+        for one in period["dimensions"]:
+            assert one["volume"] >= 0
+            assert number(one["volume"]) == one["volume"]
+            sums[one["type"]] += one["volume"]
+    assert sums["ENERGY"] == cdr["total_energy"]
+    assert sums["PARKING_TIME"] == cdr["total_parking_time"]
+    assert abs(sums["TIME"] + sums["PARKING_TIME"] - cdr["total_time"]) <= Decimal("0.0001")
