@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -115,20 +116,29 @@ async def _void_leases(store: Store) -> None:
         await store.redis.delete(key)
 
 
-async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gateway:
+@dataclass(frozen=True, slots=True)
+class _House:
+    """The services, wired; nothing here listens yet."""
+
+    store: Store
+    parties: PartyBook
+    partners: PartnerDirectory
+    client: OcpiClient
+    catalogue: LocationCatalogue
+    tariffs: TariffBook
+    authorization: AuthorizationService
+    transactions: TransactionService
+    status: StatusService
+    provisioning: Provisioning
+    router: StationRouter
+    charge_points: ChargePoints
+    stale: StaleTransactions
+
+
+def _services(settings: Settings, store: Store, http: SafeHttp) -> _House:
     now, node_id = utc_now, settings.node_id
-    ocpi_port = settings.ocpi_port or _free_port(settings.ocpi_host)
-    public_url = settings.ocpi_public_url or f"http://{settings.ocpi_host}:{ocpi_port}"
-    parties = PartyBook(PartyInfo(settings.party, settings.business_name))
-
     partners = PartnerDirectory(store, now)
-    await _started(stack, partners.load, partners.close)
-    http = SafeHttp(settings.ocpi_allow_private_hosts)
-    stack.push_async_callback(http.close)
     client = OcpiClient(http, now=now)
-
-    catalogue = LocationCatalogue(store, partners, now)
-    tariffs = TariffBook(store, partners, now)
     publisher = EvsePublisher(store, partners, now)
     billing = Billing(store, settings.currency, now, settings.session_interval)
     authorization = AuthorizationService(store, partners, RealTimeAuthorizer(client), now)
@@ -143,88 +153,81 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
         offline_after=settings.offline_after,
         now=now,
     )
-    stack.push_async_callback(charge_points.close)
+    return _House(
+        store=store,
+        parties=PartyBook(PartyInfo(settings.party, settings.business_name)),
+        partners=partners,
+        client=client,
+        catalogue=LocationCatalogue(store, partners, now),
+        tariffs=TariffBook(store, partners, now),
+        authorization=authorization,
+        transactions=transactions,
+        status=StatusService(store, publisher, transactions, now),
+        provisioning=Provisioning(store, settings.heartbeat_interval, now),
+        router=router,
+        charge_points=charge_points,
+        stale=StaleTransactions(store, charge_points, router, transactions, node_id),
+    )
 
+
+async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gateway:
+    """Everything on top of the store. What is pushed on the stack last is closed first."""
+    http = SafeHttp(settings.ocpi_allow_private_hosts)
+    stack.push_async_callback(http.close)
+    house = _services(settings, store, http)
+    await _started(stack, house.partners.load, house.partners.close)
+    stack.push_async_callback(house.charge_points.close)
     deliveries = Deliveries(
         store=store,
-        partners=partners,
-        parties=lambda: [info.party for info in parties.all()],
-        transport=ObjectSender(client, store, catalogue),
+        partners=house.partners,
+        parties=lambda: [info.party for info in house.parties.all()],
+        transport=ObjectSender(house.client, store, house.catalogue),
         policy=DeliveryPolicy(session_interval=settings.session_interval),
     )
     await _started(stack, deliveries.start, deliveries.close)
-
-    platform = Platform(parties, public_url)
-    received = ReceivedTokens(store.tokens, partners)
-    pull = TokenPull(client, partners, received, v221.WIRE, platform)
-    stack.push_async_callback(pull.close)
-
-    def registered(partner_id: str) -> None:
-        pull.begin(partner_id)
-        deliveries.wake(partner_id)
-
-    registration = Registration(client, partners, platform, store, now, registered)
-    commands = CommandService(store, catalogue, router, CommandResultSender(client), now)
+    commands = CommandService(
+        store, house.catalogue, house.router, CommandResultSender(house.client), utc_now
+    )
     stack.push_async_callback(commands.close)
 
-    ocpi_app = ocpi.create_app(
-        ocpi.Services(
-            directory=partners,
-            platform=platform,
-            store=store,
-            locations=catalogue,
-            tariffs=tariffs,
-            commands=commands,
-            tokens=received,
-            registration=registration,
-            now=now,
-            called=deliveries.wake,
-        )
+    # the listeners are drained at the same time, so that none waits for another's slow peers
+    listeners = _Listeners()
+    stack.push_async_callback(listeners.close)
+    ocpi_port = settings.ocpi_port or _free_port(settings.ocpi_host)
+    public_url = settings.ocpi_public_url or f"http://{settings.ocpi_host}:{ocpi_port}"
+    platform = Platform(house.parties, public_url)
+    registration = await _serve_partners(
+        settings, house, deliveries, commands, platform, ocpi_port, listeners, stack
     )
-    ocpi_server = ocpi.OcpiServer(ocpi_app)
-    stack.push_async_callback(ocpi_server.close)
-    await ocpi_server.start(settings.ocpi_host, ocpi_port)
-
-    stations = OcppServer(
-        ChargePointServices(
-            charge_points=charge_points,
-            provisioning=Provisioning(store, settings.heartbeat_interval, now),
-            status=StatusService(store, publisher, transactions, now),
-            authorization=authorization,
-            transactions=transactions,
-            now=now,
-        )
-    )
-    stack.push_async_callback(stations.close)
+    stations = OcppServer(_station_services(house))
+    listeners.closing.append(stations.close)
     ocpp_port = await stations.listen(settings.ocpp_host, settings.ocpp_port)
     tls = await _listen_tls(settings, stations)
-
     token = operator_token(settings)
     admin = AdminServer(
         create_admin_app(
             AdminServices(
                 store=store,
-                parties=parties,
-                charge_points=charge_points,
-                router=router,
-                catalogue=catalogue,
-                tariffs=tariffs,
+                parties=house.parties,
+                charge_points=house.charge_points,
+                router=house.router,
+                catalogue=house.catalogue,
+                tariffs=house.tariffs,
                 own_tokens=OwnTokens(store),
-                partners=partners,
+                partners=house.partners,
                 registration=registration,
                 deliveries=deliveries,
-                stale=StaleTransactions(store, charge_points, router, transactions, node_id),
+                stale=house.stale,
                 messages=stations.messages,
                 versions_url=platform.versions_url,
                 operator_token=token,
-                now=now,
+                now=utc_now,
             )
         )
     )
-    stack.push_async_callback(admin.close)
+    listeners.closing.append(admin.close)
     operator_port = await admin.start(settings.operator_host, settings.operator_port)
-    _in_background(stack, charge_points.sweep())
-
+    _in_background(stack, house.charge_points.sweep())
     addresses = Addresses(
         ocpp=f"ws://{settings.ocpp_host}:{ocpp_port}/ocpp/",
         ocpp_tls=tls,
@@ -233,6 +236,74 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
     )
     log.info("started", **{name: getattr(addresses, name) for name in addresses.__slots__})
     return Gateway(addresses, stack, token)
+
+
+async def _serve_partners(
+    settings: Settings,
+    house: _House,
+    deliveries: Deliveries,
+    commands: CommandService,
+    platform: Platform,
+    port: int,
+    listeners: "_Listeners",
+    stack: AsyncExitStack,
+) -> Registration:
+    """Open the partners' listener; returns what registers us with them."""
+    received = ReceivedTokens(house.store.tokens, house.partners)
+    pull = TokenPull(house.client, house.partners, received, v221.WIRE, platform)
+    stack.push_async_callback(pull.close)
+
+    def registered(partner_id: str) -> None:
+        pull.begin(partner_id)
+        deliveries.wake(partner_id)
+
+    registration = Registration(
+        house.client, house.partners, platform, house.store, utc_now, registered
+    )
+    server = ocpi.OcpiServer(
+        ocpi.create_app(
+            ocpi.Services(
+                directory=house.partners,
+                platform=platform,
+                store=house.store,
+                locations=house.catalogue,
+                tariffs=house.tariffs,
+                commands=commands,
+                tokens=received,
+                registration=registration,
+                now=utc_now,
+                called=deliveries.wake,
+            )
+        )
+    )
+    listeners.closing.append(server.close)
+    await server.start(settings.ocpi_host, port)
+    return registration
+
+
+def _station_services(house: _House) -> ChargePointServices:
+    return ChargePointServices(
+        charge_points=house.charge_points,
+        provisioning=house.provisioning,
+        status=house.status,
+        authorization=house.authorization,
+        transactions=house.transactions,
+        now=utc_now,
+    )
+
+
+class _Listeners:
+    """The open listeners, drained together."""
+
+    def __init__(self) -> None:
+        self.closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    async def close(self) -> None:
+        """Drain all at once; raises what went wrong with one after all have ended."""
+        results = await asyncio.gather(*(close() for close in self.closing), return_exceptions=True)
+        for error in results:
+            if isinstance(error, BaseException):
+                raise error
 
 
 async def _listen_tls(settings: Settings, stations: OcppServer) -> str | None:
