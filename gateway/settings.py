@@ -4,6 +4,7 @@ Read once, by `app` and `cli` only. A secret may come from a file: `GATEWAY_OPER
 names one that holds GATEWAY_OPERATOR_TOKEN.
 """
 
+import contextlib
 import os
 import secrets
 import socket
@@ -83,7 +84,9 @@ class Settings(BaseSettings):
     party_id: str = "GWY"
     business_name: str = "Gateway"
     currency: str = Field("EUR", min_length=3, max_length=3)
-    node_id: str = Field(default_factory=socket.gethostname)
+    node_id: str = Field(
+        "", description="unique among the nodes of one store; unset: host name and OCPP port"
+    )
     log_level: str = "INFO"
     log_json: bool | None = Field(None, description="unset: JSON unless stderr is a terminal")
 
@@ -111,6 +114,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
+        self.node_id = self.node_id or f"{socket.gethostname()}:{self.ocpp_port}"
         Party(self.country_code, self.party_id)
         if (self.ocpp_tls_cert is None) != (self.ocpp_tls_key is None):
             raise ValueError("GATEWAY_OCPP_TLS_CERT and GATEWAY_OCPP_TLS_KEY go together")
@@ -126,13 +130,22 @@ def kept_secret(data_dir: Path, name: str) -> str:
     """A secret made at the first start and kept with mode 0600 in the data directory."""
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / name
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        value = secrets.token_hex(32)
-        file.write(value + "\n")
+    if not path.exists():
+        # written apart and then named, so that a crash never leaves an empty secret behind
+        draft = data_dir / f".{name}.{secrets.token_hex(8)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another process was faster
+                os.link(draft, path)
+        finally:
+            draft.unlink()
+    value = path.read_text(encoding="ascii").strip()
+    if not value:
+        raise ValueError(f"{path} is empty; remove it to have a new one made")
     return value
 
 

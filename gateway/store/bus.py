@@ -135,9 +135,15 @@ class Bus:
             del self._replies[number]
 
     async def lease(self, name: str, ttl: float) -> Lease | None:
-        """Take a lease for `ttl` seconds; None while another node has it."""
-        key, holder = keys.lease(name), f"{self._session}-{next(self._numbers)}"
-        taken = await self._server.command("SET", key, holder, "NX", "PX", int(ttl * 1000))
+        """Take a lease for `ttl` seconds; None while another node has it.
+
+        What an earlier life of this node still holds, after a crash, is taken over at once.
+        """
+        key, life = keys.lease(name), f"{self._node}/{self._session}-"
+        holder = f"{life}{next(self._numbers)}"
+        taken = await self._server.script(
+            scripts.LEASE_TAKE, [key], holder, int(ttl * 1000), f"{self._node}/", life
+        )
         return Lease(self._server, key, holder, ttl) if taken else None
 
     async def _send(self, channel: str, message: dict[str, Any]) -> int:

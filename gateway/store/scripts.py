@@ -31,6 +31,7 @@ TOKEN_PUT = _read("token_put")
 TOKEN_DELETE = _read("token_delete")
 LEASE_RENEW = _read("lease_renew")
 LEASE_RELEASE = _read("lease_release")
+LEASE_TAKE = _read("lease_take")
 
 ALL = (
     COMMIT,
@@ -44,4 +45,5 @@ ALL = (
     TOKEN_DELETE,
     LEASE_RENEW,
     LEASE_RELEASE,
+    LEASE_TAKE,
 )

@@ -131,3 +131,15 @@ async def test_a_closing_bus_ends_the_requests_that_wait(store: Store, other: St
         await store.bus.close()
         with pytest.raises(BusTimeout, match="closed"):
             await request
+
+
+async def test_a_node_that_was_killed_takes_its_own_lease_over(
+    store: Store, redis_url: str
+) -> None:
+    lease = await store.bus.lease("partner:p1", 60)
+    assert lease is not None
+    again = await Store.open(redis_url, secret_key=bytes(range(32)), node_id="node-1")
+    taken = await again.bus.lease("partner:p1", 60)
+    assert taken is not None
+    assert not await lease.renew()
+    await again.close()

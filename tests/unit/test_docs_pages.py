@@ -8,9 +8,11 @@ import pytest
 from prometheus_client import REGISTRY
 
 import gateway.app  # registers every metric
+from gateway.domain import energy
 from gateway.ocpp import mending, v16, v201
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Dialect
+from gateway.services import billing, station_state, transactions
 from gateway.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -82,8 +84,8 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
 def test_a_settings_default_is_the_documented_one(name: str) -> None:
     field: Any = Settings.model_fields[name]
     shown = documented_settings()[PREFIX + name.upper()]
-    if field.default_factory is not None:
-        assert shown == "host name"
+    if name == "node_id":
+        assert shown == "host name and OCPP port"
     elif field.default is None:
         assert shown == "unset"
     elif isinstance(field.default, bool):
@@ -112,6 +114,19 @@ def test_the_log_events_to_watch_for_exist() -> None:
     source = "\n".join(path.read_text() for path in sorted((ROOT / "gateway").rglob("*.py")))
     assert len(events) > 10
     assert [event for event in events if f'"{event}"' not in source] == []
+
+
+def test_every_flag_of_a_transaction_is_documented_and_what_holds_a_cdr_comes_first() -> None:
+    table = OPERATE.partition("\n## What needs an operator's eye")[2]
+    documented = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
+    others = {
+        energy.STOP_BELOW_READING,
+        station_state.SUPERSEDED,
+        transactions.CLOSED_BY_OPERATOR,
+        transactions.START_UNREAD,
+    }
+    assert set(documented[: len(billing.HOLDING)]) == billing.HOLDING
+    assert set(documented) == billing.HOLDING | others
 
 
 @pytest.mark.parametrize(
