@@ -7,7 +7,7 @@ while a car or cable is in the way of the next driver without one.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -51,6 +51,11 @@ STATUS_OF_CONNECTOR: dict[ConnectorState, EvseStatus] = {
     # Reports an error and cannot charge: "some part/components may be broken/defect".
     ConnectorState.FAULTED: EvseStatus.OUTOFORDER,
 }
+
+# What a connector says only while a transaction runs.
+_CHARGING = frozenset(
+    state for state, status in STATUS_OF_CONNECTOR.items() if status is EvseStatus.CHARGING
+)
 
 # Of several connectors on one EVSE only one can be in use (OCPI Connector object), so the busiest
 # one speaks for the EVSE; a broken connector takes the EVSE away only when none is left that works.
@@ -121,6 +126,17 @@ class EvseReports:
             return False
         self.connectors[connector_id] = report
         return True
+
+    def after_transaction(self, ended_at: datetime) -> "EvseReports | None":
+        """The same with charging connectors Finishing: the transaction has ended, the cable may
+        still be there. None if nothing changes; what was said after the end is newer.
+        """
+        stale = {
+            connector_id: replace(report, state=ConnectorState.FINISHING)
+            for connector_id, report in self.connectors.items()
+            if report.state in _CHARGING and report.at <= ended_at
+        }
+        return EvseReports(self.connectors | stale) if stale else None
 
     def states(self) -> list[ConnectorState]:
         """The connectors' states, in no particular order."""

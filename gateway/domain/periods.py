@@ -91,14 +91,15 @@ class Periods:
     def finish(self, at: datetime) -> "Periods":
         """Close the running period; its end is never before its start.
 
-        A period that begins after the end falls away and leaves its energy to the one before:
-        1.6 stations say Finishing a moment after the time of the stop that follows.
+        A period that begins at the end or after it falls away and leaves its energy to the one
+        before: 2.x stations say Idle in the Ended event itself, 1.6 stations Finishing a moment
+        after the time of the stop that follows. Nobody has parked there.
         """
         done, last = self.done, self.running
         if last is None:
             return self
         total_wh = self.energy_before_wh + last.energy_wh
-        while done and last.start > at:
+        while done and last.start >= at:
             last = replace(done[-1], energy_wh=done[-1].energy_wh + last.energy_wh)
             done = done[:-1]
         last = replace(last, end=max(at, last.start))

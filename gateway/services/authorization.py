@@ -1,13 +1,14 @@
 """Who may charge: the operator's tokens, START_SESSION promises, partners' tokens, in that order.
 
-A partner's token is decided by its whitelist type: ALWAYS here, NEVER at its owner, the others
-at the owner if it answers in time and here if not, as the type allows (mod_tokens 12.4.5).
+A partner's token is decided by its whitelist type (mod_tokens 12.4.5): ALWAYS and ALLOWED here,
+NEVER at its owner, ALLOWED_OFFLINE at its owner or, if that does not answer in time, here.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import (
@@ -110,16 +111,11 @@ class AuthorizationService:
     async def _decide(
         self, state: StationState, token: TokenRef, evse_id: int | None
     ) -> Authorization:
-        for type_ in TokenType:
-            own = await self._store.tokens.get_own(type_.value, token.uid)
-            if own is not None:
-                return self._own(own, token, type_, state.party)
-        known = [
-            candidate
-            for candidate in await self._store.tokens.find(token.uid)
-            if candidate.partner_id is not None
-        ]
+        known = await self._store.tokens.find(token.uid)
         known.sort(key=lambda candidate: _rank(candidate, token.types))
+        for candidate in known:
+            if candidate.partner_id is None:
+                return self._own(candidate.document, token, state.party)
         decision = INVALID
         for candidate in known:
             decision = await self._partners_word(state, candidate, evse_id)
@@ -127,9 +123,7 @@ class AuthorizationService:
                 return decision
         return decision
 
-    def _own(
-        self, document: Mapping[str, Any], token: TokenRef, type_: TokenType, party: Party
-    ) -> Authorization:
+    def _own(self, document: Mapping[str, Any], token: TokenRef, party: Party) -> Authorization:
         expires = document.get("expires_at")
         expires_at = from_text(expires) if expires else None
         status = AuthorizationStatus.ACCEPTED
@@ -138,7 +132,12 @@ class AuthorizationService:
         elif expires_at is not None and expires_at <= self._now():
             status = AuthorizationStatus.EXPIRED
         holder = TokenHolder(
-            token.uid, type_, party.country_code, party.party_id, token.uid, partner_id=None
+            token.uid,
+            TokenType(document["type"]),
+            party.country_code,
+            party.party_id,
+            token.uid,
+            partner_id=None,
         )
         return Authorization(
             status, holder, group_id=document.get("group_id"), expires_at=expires_at
@@ -149,10 +148,14 @@ class AuthorizationService:
     ) -> Authorization:
         """Decide about a partner's token: here, or by asking its owner."""
         document = known.document
+        partner = self._partners.get(known.partner_id or "")
+        if partner is None or partner.state is PartnerState.UNREGISTERED:
+            # nobody is left who would pay, whatever was whitelisted once
+            return Authorization(AuthorizationStatus.INVALID, holder_of(document, known.partner_id))
         whitelist = WhitelistType(document.get("whitelist", WhitelistType.NEVER))
         if whitelist in (WhitelistType.ALWAYS, WhitelistType.ALLOWED):
             return local_decision(known)
-        asked = await self._ask_owner(state, known, evse_id)
+        asked = await self._ask_owner(state, partner, known, evse_id)
         if asked is not None:
             return asked
         if whitelist is WhitelistType.ALLOWED_OFFLINE:
@@ -160,11 +163,8 @@ class AuthorizationService:
         return Authorization(AuthorizationStatus.INVALID, holder_of(document, known.partner_id))
 
     async def _ask_owner(
-        self, state: StationState, known: KnownToken, evse_id: int | None
+        self, state: StationState, partner: Partner, known: KnownToken, evse_id: int | None
     ) -> Authorization | None:
-        partner = self._partners.get(known.partner_id) if known.partner_id else None
-        if partner is None:
-            return None
         answer = await self._authorizer.authorize(
             partner,
             state.party,

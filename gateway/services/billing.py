@@ -42,7 +42,9 @@ class Billing:
         self._now = now
         self._session_interval = session_interval
 
-    async def site(self, state: StationState, evse_id: int) -> Site | None:
+    async def site(
+        self, state: StationState, evse_id: int, connector_id: int | None = None
+    ) -> Site | None:
         """Location, EVSE, connector and tariff as they are now; None where nothing is bound."""
         binding = state.bindings.get(evse_id)
         if binding is None:
@@ -52,7 +54,7 @@ class Billing:
         evse = _evse(location, binding.evse_uid) if location else None
         if location is None or evse is None:
             return None
-        connector = evse["connectors"][0]
+        connector = _connector(evse["connectors"], connector_id)
         tariff = await self._active_tariff(party.party, connector.get("tariff_ids") or [])
         return Site(
             party=state.party,
@@ -164,6 +166,15 @@ def _partner(transaction: Transaction) -> str | None:
 
 def _evse(location: dict[str, Any], uid: str) -> dict[str, Any] | None:
     return next((evse for evse in location.get("evses", ()) if evse["uid"] == uid), None)
+
+
+def _connector(connectors: list[dict[str, Any]], connector_id: int | None) -> dict[str, Any]:
+    """The connector that OCPP numbers so: by its OCPI id, else by its place, else the first."""
+    for connector in connectors:
+        if connector["id"] == str(connector_id):
+            return connector
+    place = (connector_id or 1) - 1
+    return connectors[place if 0 <= place < len(connectors) else 0]
 
 
 def _only(

@@ -1,8 +1,8 @@
 """Charge points: the operator's registry, who may connect, and the life of a connection."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 _SUPERSEDED_TOPIC = "superseded"
 _FORBIDDEN_IN_IDENTITY = set('/#?:"\\')
 _MAX_IDENTITY = 48
+_RETRY = 1.0  # seconds, at least, between two attempts to store what did not get stored
 _PASSWORD_LENGTHS = range(16, 41)  # bytes; 1.6 white paper A00.FR.205, 2.0.1 A00.FR.205
 
 
@@ -78,18 +79,25 @@ class ChargePoints:
         if record is not None and record.enabled:
             if record.security_profile is SecurityProfile.UNSECURED:
                 if secure or password is not None:
+                    await self._matches(password, None)
                     raise ConnectionRefused("security profile 0 has neither TLS nor password")
                 return record
             wanted = SecurityProfile.TLS_BASIC_AUTH if secure else SecurityProfile.BASIC_AUTH
             if record.security_profile is not wanted:
-                await self._verifier.verify(password or b"", None)
+                await self._matches(password, None)
                 raise ConnectionRefused(f"security profile {record.security_profile} is set")
         stored = record.password_hash if record is not None and record.enabled else None
-        if not await self._verifier.verify(password or b"", stored):
+        if not await self._matches(password, stored):
             raise ConnectionRefused(_why(record))
         if record is None:
             raise ConnectionRefused("unknown")
         return record
+
+    async def _matches(self, password: bytes | None, stored: str | None) -> bool:
+        for form in _forms(password or b""):
+            if await self._verifier.verify(form, stored):
+                return True
+        return False
 
     # --- a connection's life --------------------------------------------------------------
 
@@ -104,33 +112,48 @@ class ChargePoints:
         )
         fence = Fence(record.identity, epoch)
         state = StationState(record, fence, protocol, connected_at=now, last_seen=now)
-        await self._load(state, fields)
+        try:
+            await self._load(state, fields)
+            await self._take_over(state, station)
+        except BaseException:
+            await self.disconnect(state)  # nobody else knows of this connection yet
+            raise
+        log.info("connected", charge_point=record.identity, protocol=protocol, remote=remote)
+        return state
+
+    async def _take_over(self, state: StationState, station: Station) -> None:
+        """Become the way to the charge point, unless a newer connection already is (S2)."""
+        identity, epoch = state.identity, state.fence.epoch
+        here = self._router.local(identity)
+        if here is not None and here[0].fence.epoch > epoch:
+            raise Fenced(identity, epoch, here[0].fence.epoch)
         previous = self._router.attach(state, station)
         if previous is not None:
             self._in_background(previous.close("superseded by a newer connection"))
-        await self._store.bus.publish(
-            _SUPERSEDED_TOPIC, {"identity": record.identity, "epoch": epoch}
-        )
+        await self._store.bus.publish(_SUPERSEDED_TOPIC, {"identity": identity, "epoch": epoch})
         await self._refresh(state)
-        log.info("connected", charge_point=record.identity, protocol=protocol, remote=remote)
-        return state
+        # One on another node may have said so before there was anybody here to listen.
+        route = await self._store.party(state.party).stations.route(identity)
+        if route is None or route.epoch != epoch:
+            raise Fenced(identity, epoch, route.epoch if route else None)
 
     async def disconnect(self, state: StationState) -> None:
         """The socket is gone. EVSEs become UNKNOWN only if it does not come back in time."""
         self._router.detach(state)
         log.info("disconnected", charge_point=state.identity)
+        stations = self._store.party(state.party).stations
         try:
-            if await self._store.party(state.party).stations.disconnect(state.fence, self._now()):
-                self._in_background(self._offline_later(state))
+            if await stations.disconnect(state.fence, self._now()):
+                self._in_background(self._when_time_is_up(lambda: self._offline(state)))
         except StoreError as error:
-            # The next start of this node finds the dangling route and cleans it up.
-            log.warning("route not cleared", charge_point=state.identity, error=str(error))
+            log.warning("route not cleared yet", charge_point=state.identity, error=str(error))
+            self._in_background(self._when_time_is_up(lambda: self._gone(state)))
 
     def seen(self, state: StationState) -> None:
         """Note that the station lives."""
         state.last_seen = self._now()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def in_hand(self, record: ChargePointRecord) -> AsyncIterator[StationState]:
         """The state of a charge point that is not connected, for the operator to act on.
 
@@ -147,21 +170,18 @@ class ChargePoints:
         try:
             await self._load(state, fields)
             yield state
+            with contextlib.suppress(Fenced):
+                # whoever waits to publish UNKNOWN for the last connection is fenced off by ours
+                await self._refresh(state)
         finally:
             await party.stations.disconnect(fence, self._now())
 
     async def sweep(self) -> None:
-        """After a start: stations that this node held and that did not return are offline."""
-        await asyncio.sleep(self._offline_after)
-        for record in await self._store.charge_points.all():
-            if self._router.local(record.identity) is not None:
-                continue
-            stations = self._store.party(record.party).stations
-            route = await stations.route(record.identity)
-            if route is not None and route.node_id == self._node_id:
-                fence = Fence(record.identity, route.epoch)
-                await stations.disconnect(fence, self._now())
-                await self._offline(record, fence)
+        """After a start: stations that have come back to no node are offline.
+
+        Nobody waits for those any more whose connection ended when this node stopped or died.
+        """
+        await self._when_time_is_up(self._sweep)
 
     async def close(self) -> None:
         """Stop what runs in the background."""
@@ -240,52 +260,84 @@ class ChargePoints:
         for document in await party.transactions.open(state.identity):
             transaction = msgspec.convert(document, Transaction)
             state.open[transaction.id] = await self._billing.restore(state, transaction)
-        await self._read_published(state)
+        state.published = await self._published(state, state.bindings)
 
     def _read_fields(self, state: StationState, fields: dict[str, Any]) -> None:
-        state.bindings = {}
+        state.bindings = _bindings(fields)
         for name, value in fields.items():
             kind, _, number = name.partition(":")
             if kind == "evse":
                 state.evses[int(number)] = msgspec.convert(value, EvseReports, str_keys=True)
-            elif kind == "binding" and value is not None:
-                state.bindings[int(number)] = msgspec.convert(value, EvseBinding)
 
-    async def _read_published(self, state: StationState) -> None:
+    async def _published(
+        self, state: StationState, bindings: dict[int, EvseBinding]
+    ) -> dict[int, EvseStatus]:
         """What partners were told last, so that only changes are told again."""
-        refs = {
-            evse_id: (binding.location_id, binding.evse_uid)
-            for evse_id, binding in state.bindings.items()
+        refs = [(binding.location_id, binding.evse_uid) for binding in bindings.values()]
+        lives = await self._store.party(state.party).evses.get_many(refs)
+        return {
+            evse_id: EvseStatus(live.status)
+            for evse_id, live in zip(bindings, lives, strict=True)
+            if live is not None
         }
-        lives = await self._store.party(state.party).evses.get_many(list(refs.values()))
-        for evse_id, live in zip(refs, lives, strict=True):
-            if live is not None:
-                state.published[evse_id] = EvseStatus(live.status)
 
     async def _refresh(self, state: StationState) -> None:
         change = self._store.party(state.party).change(state.fence)
-        if self._publisher.refresh(state, state.bindings, change):
+        published = dict(state.published)
+        if not self._publisher.refresh(state, state.bindings, change):
+            return
+        try:
             await self._store.commit(change)
+        except BaseException:
+            state.published = published
+            raise
 
-    async def _offline_later(self, state: StationState) -> None:
+    async def _when_time_is_up(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it once stations have had their time to return; again until the store takes it."""
         await asyncio.sleep(self._offline_after)
-        await self._offline(state.record, state.fence)
+        while True:
+            try:
+                return await work()
+            except StoreError as error:
+                log.warning("offline status not stored yet", error=str(error))
+            await asyncio.sleep(max(self._offline_after, _RETRY))
 
-    async def _offline(self, record: ChargePointRecord, fence: Fence) -> None:
+    async def _gone(self, state: StationState) -> None:
+        """What `disconnect` could not store."""
+        await self._store.party(state.party).stations.disconnect(state.fence, self._now())
+        await self._offline(state)
+
+    async def _offline(self, gone: StationState) -> None:
         """Publish UNKNOWN for every EVSE. A newer connection's epoch makes this a no-op."""
+        stations = self._store.party(gone.party).stations
         now = self._now()
-        state = StationState(record, fence, "", connected_at=now, last_seen=now, connected=False)
-        self._read_fields(
-            state, await self._store.party(record.party).stations.load(record.identity)
-        )
-        await self._read_published(state)
+        state = StationState(gone.record, gone.fence, "", now, now, connected=False)
+        self._read_fields(state, await stations.load(state.identity))
+        state.published = await self._published(state, state.bindings)
         try:
             await self._refresh(state)
-            log.warning("offline", charge_point=record.identity)
+            log.warning("offline", charge_point=state.identity)
         except Fenced:
-            log.debug("came back", charge_point=record.identity)
-        except StoreError as error:
-            log.error("offline status not stored", charge_point=record.identity, error=str(error))
+            log.debug("came back", charge_point=state.identity)
+
+    async def _sweep(self) -> None:
+        for record in await self._store.charge_points.all():
+            if self._router.local(record.identity) is not None:
+                continue
+            route = await self._store.party(record.party).stations.route(record.identity)
+            held_elsewhere = route is not None and route.node_id != self._node_id
+            if not held_elsewhere and (route is not None or await self._shown(record)):
+                async with self.in_hand(record):
+                    log.warning("offline", charge_point=record.identity)
+
+    async def _shown(self, record: ChargePointRecord) -> bool:
+        """Whether partners still see a status that only a connected station can have."""
+        now = self._now()
+        state = StationState(record, Fence(record.identity, 0), "", now, now, connected=False)
+        fields = await self._store.party(record.party).stations.load(record.identity)
+        self._read_fields(state, fields)
+        published = await self._published(state, state.bindings)
+        return any(status is not EvseStatus.UNKNOWN for status in published.values())
 
     def _superseded_elsewhere(self, message: dict[str, Any]) -> None:
         here = self._router.local(message["identity"])
@@ -295,15 +347,20 @@ class ChargePoints:
     def _bindings_changed(self, message: dict[str, Any]) -> None:
         here = self._router.local(message["identity"])
         if here is not None:
-            self._in_background(self._rebind(here[0]))
+            self._in_background(self._rebind(*here))
 
-    async def _rebind(self, state: StationState) -> None:
-        fields = await self._store.party(state.party).stations.load(state.identity)
-        bindings = {name: value for name, value in fields.items() if name.startswith("binding:")}
-        self._read_fields(state, bindings)
-        state.published = {}
-        await self._read_published(state)
-        await self._refresh(state)
+    async def _rebind(self, state: StationState, station: Station) -> None:
+        """Take new bindings, beside the handlers: everything is read before anything changes."""
+        try:
+            fields = await self._store.party(state.party).stations.load(state.identity)
+            bindings = _bindings(fields)
+            published = await self._published(state, bindings)
+            state.bindings, state.published = bindings, published
+            await self._refresh(state)
+        except StoreError as error:
+            # Its next connection begins with the bindings of then.
+            log.warning("not bound anew", charge_point=state.identity, error=str(error))
+            await station.close("try again later")
 
     async def _drop(self, identity: str, reason: str) -> None:
         """Close the live connection wherever it is: an epoch nobody can beat."""
@@ -344,6 +401,14 @@ class ChargePoints:
             log.error("background work failed", exc_info=task.exception())
 
 
+def _bindings(fields: dict[str, Any]) -> dict[int, EvseBinding]:
+    return {
+        int(name.partition(":")[2]): msgspec.convert(value, EvseBinding)
+        for name, value in fields.items()
+        if name.startswith("binding:") and value is not None
+    }
+
+
 def _why(record: ChargePointRecord | None) -> str:
     if record is None:
         return "unknown charge point"
@@ -363,6 +428,17 @@ def _password(password: str) -> bytes:
     if len(raw) not in _PASSWORD_LENGTHS:
         raise ValueError("a password has 16 to 40 bytes")
     return raw
+
+
+def _forms(password: bytes) -> tuple[bytes, ...]:
+    """What the operator may have set for what a station sends (security-and-faults 5).
+
+    1.6 stations get their AuthorizationKey as hex digits; some send those, some the raw bytes.
+    """
+    if password.isascii() and password.decode("ascii").isprintable():
+        return (password,)
+    digits = password.hex()
+    return digits.encode(), digits.upper().encode(), password
 
 
 def _connection(route: Any) -> dict[str, Any]:

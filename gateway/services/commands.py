@@ -153,11 +153,11 @@ class CommandService:
         async def run() -> None:
             outcome = CommandOutcome.FAILED
             try:
-                outcome = await self._router.execute(identity, command, _STATION_TIMEOUT)
+                outcome = await self._executed(identity, command)
                 if outcome is not CommandOutcome.ACCEPTED and undo is not None:
                     await undo()
             except StoreError as error:
-                log.error("command failed", charge_point=identity, error=str(error))
+                log.error("promise not taken back", charge_point=identity, error=str(error))
             finally:
                 name = type(command).__name__
                 log.info("command", charge_point=identity, command=name, outcome=outcome.value)
@@ -166,6 +166,15 @@ class CommandService:
         task = asyncio.get_running_loop().create_task(run())
         self._running.add(task)
         task.add_done_callback(self._finished)
+
+    async def _executed(self, identity: str, command: Command) -> CommandOutcome:
+        try:
+            return await self._router.execute(identity, command, _STATION_TIMEOUT)
+        except StoreError as error:
+            log.error("command failed", charge_point=identity, error=str(error))
+        except Exception:
+            log.exception("command failed", charge_point=identity)
+        return CommandOutcome.FAILED
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)

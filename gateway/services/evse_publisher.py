@@ -34,7 +34,7 @@ class EvsePublisher:
             status = combine(
                 state.evses.get(evse_id, EvseReports()).states(),
                 station=state.station_state,
-                in_transaction=bool(state.running_on(evse_id)),
+                in_transaction=state.in_use(evse_id),
                 connected=state.connected,
             )
             if state.published.get(evse_id) is status:

@@ -25,6 +25,9 @@ BINDINGS_TOPIC = "bindings"
 # count is what partners can see.
 PUBLISHED = "published"
 
+# Statuses that the operator's document alone decides, whatever a station says.
+_BY_DOCUMENT = frozenset({EvseStatus.REMOVED.value, EvseStatus.PLANNED.value})
+
 Document = dict[str, Any]
 Ref = tuple[str, str]
 
@@ -141,16 +144,18 @@ class LocationCatalogue:
     async def _write_statuses(
         self, change: Change, party: Party, location: Document, now: datetime
     ) -> None:
-        """Give every EVSE a live status: the one it has, or what the document says."""
+        """Give every EVSE a live status: the one it has, or what the document says.
+
+        One that stays is not written, so that its `last_updated` and a report that the station
+        makes at this moment stay too.
+        """
         store = self._store.party(party)
         evses = location.get("evses", [])
         refs = [(location["id"], evse["uid"]) for evse in evses]
         for evse, live in zip(evses, await store.evses.get_many(refs), strict=True):
-            stated = evse.get("status")
-            by_document = stated in (EvseStatus.REMOVED, EvseStatus.PLANNED)
-            status = stated if by_document or live is None else live.status
-            status = status or EvseStatus.UNKNOWN.value
-            store.evses.put(change, location["id"], evse["uid"], status, now)
+            status = _status(evse.get("status"), live)
+            if live is None or live.status != status:
+                store.evses.put(change, location["id"], evse["uid"], status, now)
 
     def _write_bindings(
         self,
@@ -169,16 +174,13 @@ class LocationCatalogue:
         self, party: Party, location_id: str, bindings: dict[tuple[str, int], EvseBinding]
     ) -> None:
         errors = []
-        for (identity, evse_id), binding in bindings.items():
+        for identity, evse_id in bindings:
             record = await self._store.charge_points.get(identity)
             if record is not None and record.party != party:
                 errors.append(f"{identity} belongs to {record.party}")
             fields = await self._store.party(party).stations.load(identity)
             other = fields.get(f"binding:{evse_id}")
-            if other and (other["location_id"], other["evse_uid"]) != (
-                location_id,
-                binding.evse_uid,
-            ):
+            if other and other["location_id"].lower() != location_id.lower():
                 errors.append(
                     f"{identity} EVSE {evse_id} is already {other['evse_uid']}"
                     f" of {other['location_id']}"
@@ -192,7 +194,7 @@ def _bindings(location: Document) -> dict[tuple[str, int], EvseBinding]:
     found: dict[tuple[str, int], EvseBinding] = {}
     for evse in location.get("evses", ()):
         bound = evse.get("charge_point")
-        if bound is None or evse.get("status") == EvseStatus.REMOVED:
+        if bound is None or evse.get("status") in _BY_DOCUMENT:
             continue
         key = (bound["identity"], int(bound["evse_id"]))
         if key in found:
@@ -204,6 +206,12 @@ def _bindings(location: Document) -> dict[tuple[str, int], EvseBinding]:
             time_zone=location.get("time_zone", "UTC"),
         )
     return found
+
+
+def _status(stated: str | None, live: EvseLive | None) -> str:
+    if stated not in _BY_DOCUMENT and live is not None and live.status not in _BY_DOCUMENT:
+        return live.status
+    return stated or EvseStatus.UNKNOWN.value
 
 
 def _keep_removed(location: Document, known: Document | None) -> None:

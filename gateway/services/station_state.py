@@ -14,11 +14,15 @@ from gateway.domain.evse_status import EvseReports, EvseStatus
 from gateway.domain.ocpi_objects import Site
 from gateway.domain.party import Party
 from gateway.domain.tariffs import Tariff
-from gateway.domain.tokens import Authorization
+from gateway.domain.tokens import Authorization, AuthorizationStatus
 from gateway.domain.transactions import Transaction
 from gateway.store import Fence
 
 STATION = 0  # EVSE id of the station itself
+OCPP_16 = "ocpp1.6"
+
+# None: nobody has been asked yet (2.x, cable first).
+_MAY_CHARGE = (None, AuthorizationStatus.ACCEPTED)
 
 
 @dataclass(slots=True)
@@ -76,6 +80,27 @@ class StationState:
             if running.transaction.evse_id == evse_id
             and SUPERSEDED not in running.transaction.flags
         ]
+
+    def in_use(self, evse_id: int) -> bool:
+        """Whether a transaction really holds an EVSE, so that nobody else can charge there.
+
+        One with a refused token does not: some stations never end what they never began. Nor
+        does one that a 1.6 connector has outlived: Available there means that none runs (4.9),
+        so its stop was lost. A 2.x transaction may well begin before the cable is in.
+        """
+        freed_at = self._freed_at(evse_id) if self.protocol == OCPP_16 else None
+        return any(
+            running.transaction.authorization in _MAY_CHARGE
+            and (freed_at is None or freed_at <= running.transaction.started_at)
+            for running in self.running_on(evse_id)
+        )
+
+    def _freed_at(self, evse_id: int) -> datetime | None:
+        """Since when an EVSE's connectors are all Available, by the station's clock."""
+        reports = list(self.evses.get(evse_id, EvseReports()).connectors.values())
+        if not reports or any(one.state is not ConnectorState.AVAILABLE for one in reports):
+            return None
+        return max(one.at for one in reports)
 
 
 SUPERSEDED = "superseded by a new start"

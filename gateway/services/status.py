@@ -1,7 +1,7 @@
 """What a StatusNotification does: connector -> EVSE -> Location, in one commit."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.domain.events import ChargingState, ConnectorState, ConnectorStatusReported
 from gateway.domain.evse_status import ConnectorReport, EvseReports
@@ -27,6 +27,10 @@ CHARGING_STATE_OF_CONNECTOR: dict[ConnectorState, ChargingState | None] = {
 }
 
 
+_NO_CLOCK_BEFORE = 2010  # years in which no charge point spoke OCPP
+_AHEAD = timedelta(hours=1)
+
+
 class StatusService:
     """Takes connector reports."""
 
@@ -50,7 +54,7 @@ class StatusService:
         at = event.at or self._now()
         reports = state.evses.setdefault(event.evse_id, EvseReports())
         before = reports.connectors.get(event.connector_id)
-        report = ConnectorReport(event.state, at, event.error_code, event.info)
+        report = ConnectorReport(event.state, self._believed(at), event.error_code, event.info)
         if not reports.take(event.connector_id, report):
             return
         published = dict(state.published)
@@ -73,6 +77,15 @@ class StatusService:
                 reports.connectors[event.connector_id] = before
             undo()
             raise
+
+    def _believed(self, at: datetime) -> datetime:
+        """When a report was made; our time where the station's clock cannot be right (R20).
+
+        Else a clock that was ahead once would silence the connector, and one that is not yet
+        set, at 1970, would make news look old.
+        """
+        now = self._now()
+        return at if at.year >= _NO_CLOCK_BEFORE and at <= now + _AHEAD else now
 
 
 def _nothing() -> None:

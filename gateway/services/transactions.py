@@ -45,7 +45,12 @@ from gateway.services.billing import (
     running,
 )
 from gateway.services.evse_publisher import EvsePublisher
-from gateway.services.station_state import SUPERSEDED, RunningTransaction, StationState
+from gateway.services.station_state import (
+    STATION,
+    SUPERSEDED,
+    RunningTransaction,
+    StationState,
+)
 from gateway.store import Change, Conflict, Store
 
 log = structlog.get_logger(__name__)
@@ -59,6 +64,9 @@ _QUIET_TRIGGERS = frozenset({"MeterValuePeriodic", "MeterValueClock"})
 
 # The members of a transaction that meter readings change.
 _PROGRESS = ("energy", "periods", "flags", "meter_start_wh", "last_seq_no")
+
+# The token of such an event is the one that was presented to stop.
+_STOPPING_TRIGGERS = frozenset({"StopAuthorized"})
 
 STEP_OF_PHASE: dict[TransactionPhase, Step] = {
     TransactionPhase.STARTED: Step.START,
@@ -153,6 +161,8 @@ class TransactionService:
         before = run.transaction
         effect, _ = transition(before.state, Step.END)
         if effect is Effect.KEEP:
+            if before.meter_stop_wh != event.meter_stop_wh:  # another word than what was billed
+                await self.keep(state, "late_events", event)
             return authorization
         transaction = self._metered(before, event.readings)
         energy = transaction.energy.stopped(event.meter_stop_wh, event.at)
@@ -195,9 +205,12 @@ class TransactionService:
     async def reported(self, state: StationState, event: TransactionReported) -> TransactionAnswer:
         """TransactionEvent: whatever part of the story it tells, in whatever order it comes."""
         run = await self._find(state, event.transaction_id)
+        authorization = await self._authorized_by(state, event, run.transaction if run else None)
+        # read after the wait for a token's owner: the operator may have closed it meanwhile
         before = run.transaction if run else None
-        authorization = await self._authorized_by(state, event, before)
         answer = authorization if event.token is not None else None
+        if _only_stops(before, event):
+            authorization = None
         effect, _ = transition(before.state if before else None, STEP_OF_PHASE[event.phase])
         if effect is Effect.KEEP:
             await self.keep(state, "late_events", event)
@@ -205,10 +218,10 @@ class TransactionService:
         opening = run is None
         if run is None:
             run = await self._first_heard(state, event, effect)
-        run.transaction = self._told(run.transaction, event, authorization)
-        if not opening and run.site is None and event.evse_id is not None:
-            opening = await self._placed(state, run, event.evse_id)
         with _UndoneOnFailure(run, before):
+            run.transaction = self._told(run.transaction, event, authorization)
+            if not opening and run.site is None and event.evse_id is not None:
+                opening = await self._placed(state, run, event.evse_id)
             bill = await self._commit_event(state, run, event, opening=opening)
         sure = HOLDING.isdisjoint(run.transaction.flags)  # a driver is told no doubtful price
         cost = bill.total_cost.after_taxes if bill and run.tariff and sure else None
@@ -225,6 +238,8 @@ class TransactionService:
             return await self._authorization.promised(state, event.remote_start_id)
         if known is not None and billable and _same_token(known, event.token):
             return _decided(known)
+        if _only_stops(known, event):
+            return await self._authorization.authorize(state, event.token, event.evse_id)
         return await self._authorization.for_start(
             state, event.token, event.evse_id, event.remote_start_id
         )
@@ -241,7 +256,7 @@ class TransactionService:
             return await self._end(state, run, event.at, event.stopped_reason, event.readings)
         change = self._store.party(state.party).change(state.fence)
         if opening:
-            await self._open(state, change, run)
+            await self._open(state, change, run, event.readings)
             return None
         bill = self._update(state, change, run, event)
         if event.token is not None or event.remote_start_id is not None:
@@ -277,14 +292,16 @@ class TransactionService:
         )
         if effect in (Effect.OPEN_LATE, Effect.END_LATE):
             transaction = transaction.flagged(START_MISSING)
-        return running(transaction, await self._billing.site(state, event.evse_id or 0))
+        site = await self._billing.site(state, event.evse_id or 0, event.connector_id)
+        return running(transaction, site)
 
     async def _placed(self, state: StationState, run: RunningTransaction, evse_id: int) -> bool:
-        """The EVSE was named late: fix the site now. True if there is one."""
-        site = await self._billing.site(state, evse_id)
-        if site is None:
-            return False
+        """The EVSE was named late: fix the site now. True if that is news."""
         transaction = run.transaction
+        site = await self._billing.site(state, evse_id, transaction.connector_id)
+        if site is None:
+            run.transaction = replace(transaction, evse_id=evse_id)
+            return transaction.evse_id != evse_id
         flags = tuple(flag for flag in transaction.flags if flag != NO_LOCATION)
         placed = running(replace(transaction, evse_id=evse_id, flags=flags), site)
         run.transaction, run.site, run.tariff = placed.transaction, placed.site, placed.tariff
@@ -299,7 +316,12 @@ class TransactionService:
         """Add what an event tells; what it leaves out stays (ocpp-rules 22)."""
         if event.phase is TransactionPhase.STARTED and START_MISSING in transaction.flags:
             flags = tuple(flag for flag in transaction.flags if flag != START_MISSING)
-            transaction = replace(transaction, flags=flags, started_at=event.at)
+            transaction = replace(
+                transaction,
+                flags=flags,
+                started_at=event.at,
+                periods=transaction.periods.begun_at(event.at),
+            )
         if authorization is not None:
             transaction = _authorized(transaction, event.token, authorization)
         transaction = self._metered(transaction, event.readings)
@@ -373,13 +395,14 @@ class TransactionService:
         authorization: Authorization | None,
         reservation_id: int | None,
     ) -> Transaction:
+        session_id = str(uuid.uuid4())
         transaction = Transaction(
             identity=state.identity,
             id=transaction_id,
             evse_id=evse_id,
             started_at=at,
-            session_id=str(uuid.uuid4()),
-            cdr_id=str(uuid.uuid4()),
+            session_id=session_id,
+            cdr_id=session_id,  # one id for both: deliveries to a partner keep their order by it
             reservation_id=reservation_id,
         )
         transaction = replace(transaction, periods=transaction.periods.begin(at))
@@ -387,12 +410,19 @@ class TransactionService:
             transaction = _authorized(transaction, token, authorization)
         return transaction
 
-    async def _open(self, state: StationState, change: Change, run: RunningTransaction) -> None:
-        """Commit the first record of a transaction and take it into the cache."""
+    async def _open(
+        self,
+        state: StationState,
+        change: Change,
+        run: RunningTransaction,
+        readings: tuple[Reading, ...] = (),
+    ) -> None:
+        """Commit the first record of a transaction, or of its place, and take it into the cache."""
+        await self._take_promise(state, change, run.transaction)
         if run.site is None:
             run.transaction = run.transaction.flagged(NO_LOCATION)
         known = run.transaction.id in state.open
-        superseded = [] if known else state.running_on(run.transaction.evse_id)
+        superseded = _superseded_by(run, state)
         before = [(old, old.transaction) for old in superseded]
         for old in superseded:
             old.transaction = old.transaction.flagged(SUPERSEDED)
@@ -405,10 +435,9 @@ class TransactionService:
         state.open[run.transaction.id] = run
         self._billing.snapshot(change, state, run)
         self._list(state, change, run.transaction)
-        self._write(state, change, run, ())
+        self._write(state, change, run, readings)
         published = dict(state.published)
         self._publisher.refresh(state, (run.transaction.evse_id,), change)
-        await self._take_promise(state, change, run.transaction)
         try:
             await self._store.commit(change)
         except BaseException:
@@ -428,13 +457,10 @@ class TransactionService:
         readings: tuple[Reading, ...],
     ) -> Bill | None:
         """End a transaction: final Session, CDR, EVSE, all in one commit."""
+        is_kept = run.site is not None and run.transaction.id in state.open
+        if run.site is None and not await self._placed(state, run, run.transaction.evse_id):
+            run.transaction = run.transaction.flagged(NO_LOCATION)
         transaction = run.transaction
-        if run.site is None:
-            run.site = await self._billing.site(state, transaction.evse_id)
-            if run.site is None:
-                transaction = transaction.flagged(NO_LOCATION)
-            else:
-                run.tariff = running(transaction, run.site).tariff
         seen_from = transaction.energy.seen_from
         if seen_from is not None and seen_from > transaction.started_at:
             transaction = transaction.flagged(START_UNREAD)
@@ -452,19 +478,22 @@ class TransactionService:
             periods=transaction.periods.advance(transaction.energy.delivered_wh).finish(stopped_at),
         )
         change = self._store.party(state.party).change(state.fence)
-        if transaction.id not in state.open:
+        if not is_kept:
             self._billing.snapshot(change, state, run)
+        # what is marked first goes out first: a CDR follows its COMPLETED session
+        bill = self._billing.session(change, state.party, run)
         billed = self._billing.cdr(change, state.party, run)
         run.transaction = replace(run.transaction, billed=billed)
         self._list(state, change, run.transaction)
-        bill = self._write(state, change, run, readings)
+        self._record(state, change, run, readings)
         was_open = state.open.pop(transaction.id, None)
-        published = dict(state.published)
+        published, evses = dict(state.published), dict(state.evses)
+        self._vacate(state, change, run.transaction)
         self._publisher.refresh(state, (transaction.evse_id,), change)
         try:
             await self._store.commit(change)
         except BaseException:
-            state.published = published
+            state.published, state.evses = published, evses
             if was_open is not None:
                 state.open[transaction.id] = was_open
             raise
@@ -476,6 +505,20 @@ class TransactionService:
                 reasons=list(run.transaction.flags),
             )
         return bill
+
+    def _vacate(self, state: StationState, change: Change, transaction: Transaction) -> None:
+        """Charging was the last word on this EVSE's connectors: with the transaction it is over.
+
+        Some 1.6 stations never say so themselves, or only when the cable is pulled.
+        """
+        evse_id, ended_at = transaction.evse_id, transaction.latest_at
+        reports = state.evses.get(evse_id)
+        after = None if reports is None else reports.after_transaction(ended_at)
+        if after is None or state.running_on(evse_id):
+            return
+        state.evses[evse_id] = after
+        stations = self._store.party(state.party).stations
+        stations.put(change, state.identity, f"evse:{evse_id}", after)
 
     def _list(self, state: StationState, change: Change, transaction: Transaction) -> None:
         """Give a transaction its place in the lists: at its start, and again at its end."""
@@ -498,11 +541,20 @@ class TransactionService:
         readings: tuple[Reading, ...],
     ) -> Bill | None:
         """Add the transaction's record, its readings and its Session to a change."""
+        self._record(state, change, run, readings)
+        return self._billing.session(change, state.party, run)
+
+    def _record(
+        self,
+        state: StationState,
+        change: Change,
+        run: RunningTransaction,
+        readings: tuple[Reading, ...],
+    ) -> None:
         transaction = run.transaction
         transactions = self._store.party(state.party).transactions
         transactions.update(change, state.identity, transaction.id, transaction)
         transactions.add_readings(change, state.identity, transaction.id, readings)
-        return self._billing.session(change, state.party, run)
 
     def _progressed(
         self,
@@ -612,6 +664,22 @@ def _decided(transaction: Transaction) -> Authorization:
 
 def _moment(reading: Reading) -> datetime:
     return reading.at
+
+
+def _only_stops(known: Transaction | None, event: TransactionReported) -> bool:
+    """Whether an event's token ends what another one began: whoever stops is not billed."""
+    stopping = event.phase is TransactionPhase.ENDED or event.trigger in _STOPPING_TRIGGERS
+    if not stopping or known is None or known.token is None or event.token is None:
+        return False
+    return not _same_token(known, event.token)
+
+
+def _superseded_by(run: RunningTransaction, state: StationState) -> list[RunningTransaction]:
+    """The open transactions that a start on their EVSE proves to be over."""
+    evse_id = run.transaction.evse_id
+    if evse_id == STATION:
+        return []  # the station did not say where: it may be any EVSE
+    return [old for old in state.running_on(evse_id) if old.transaction.id != run.transaction.id]
 
 
 def _same_token(transaction: Transaction, token: TokenRef) -> bool:

@@ -1,7 +1,8 @@
 """Transactions from the first word to the CDR, on a real store, without the edges."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,16 +23,16 @@ from gateway.domain.events import (
 from gateway.domain.meter import Measurand, Reading, Sample
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
-from gateway.domain.tokens import Authorization, AuthorizationStatus, AuthMethod, TokenRef
+from gateway.domain.tokens import AuthMethod, Authorization, AuthorizationStatus, TokenRef
 from gateway.services.authorization import AuthorizationService
 from gateway.services.billing import Billing
-from gateway.services.charge_points import ChargePoints
+from gateway.services.charge_points import ChargePoints, ConnectionRefused
 from gateway.services.commands import CommandService, StartSession
 from gateway.services.evse_publisher import EvsePublisher
 from gateway.services.locations import LocationCatalogue, UnknownLocation
 from gateway.services.partners import PartnerDirectory
 from gateway.services.routing import StationRouter
-from gateway.services.station_state import StationState
+from gateway.services.station_state import SUPERSEDED, StationState
 from gateway.services.status import StatusService
 from gateway.services.tariffs import TariffBook
 from gateway.services.transactions import TransactionService
@@ -78,11 +79,19 @@ class Owner:
 
     answer: Authorization | None = None
     asked: list[tuple[str, Any]] = field(default_factory=list)
+    meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def authorize(
-        self, partner: Partner, party: Party, uid: str, type: Any, location: Any
+        self,
+        partner: Partner,
+        party: Party,
+        uid: str,
+        type: Any,  # noqa: A002 - the protocol's own name
+        location: Any,
     ) -> Authorization | None:
         self.asked.append((uid, location))
+        if self.meanwhile is not None:
+            await self.meanwhile()
         return self.answer
 
 
@@ -118,6 +127,7 @@ class House:
     transactions: TransactionService
     authorization: AuthorizationService
     commands: CommandService
+    router: StationRouter
     owner: Owner
     results: Results
 
@@ -210,6 +220,13 @@ def token(whitelist: str = "ALWAYS", *, valid: bool = True) -> dict[str, Any]:
     }
 
 
+async def until(look: Callable[[], Awaitable[str]], expected: str) -> None:
+    """Wait, within bounds, until `look` sees what is expected."""
+    async with asyncio.timeout(5):
+        while await look() != expected:  # noqa: ASYNC110 - what it waits for is in the store
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 async def house(store: Store) -> AsyncIterator[House]:
     clock, owner, results = Clock(), Owner(), Results()
@@ -243,6 +260,7 @@ async def house(store: Store) -> AsyncIterator[House]:
         transactions,
         authorization,
         commands,
+        router,
         owner,
         results,
     )
@@ -832,3 +850,329 @@ async def test_the_newest_connection_wins_and_the_old_one_ends_quietly(house: Ho
     assert described is not None
     assert described["connected"] is True
     assert new.closed == []
+
+
+async def test_a_finishing_a_second_after_the_stop_leaves_no_period_behind_the_end(
+    house: House,
+) -> None:
+    """Seen on the wire: StatusNotification(Finishing) before StopTransaction, and later by time."""
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    await house.status.reported(state, reported(ConnectorState.FINISHING, 61))
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
+    [cdr] = await house.cdrs()
+    assert [one["start_date_time"] for one in cdr["charging_periods"]] == [cdr["start_date_time"]]
+    assert cdr["total_time"] == cdr["charging_periods"][0]["dimensions"][0]["volume"] == 1
+
+
+async def test_a_stop_with_another_value_than_was_billed_is_kept(house: House) -> None:
+    """After the operator closed it the station's own stop arrives."""
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    await house.transactions.close(state, answer.transaction_id)
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 7000))
+    assert len(await house.store.party(PARTY).stations.kept("CP1", "late_events", 10)) == 1
+    assert len(await house.cdrs()) == 1
+
+
+async def test_a_location_bound_in_mid_transaction_is_billed(house: House) -> None:
+    record = await house.charge_points.put("CP2", security_profile=0, password=None, party=PARTY)
+    state = await house.charge_points.connect(
+        record, protocol="ocpp1.6", remote="127.0.0.1", station=FakeStation()
+    )
+    answer = await house.transactions.started(state, start())
+    evse = {**LOCATION["evses"][0], "charge_point": {"identity": "CP2", "evse_id": 1}}
+    await house.catalogue.put(PARTY, {**LOCATION, "id": "LOC2", "evses": [evse]})
+    state = await house.charge_points.connect(
+        record, protocol="ocpp1.6", remote="127.0.0.1", station=FakeStation()
+    )
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
+    [cdr] = await house.cdrs()
+    assert cdr["cdr_location"]["id"] == "LOC2"
+
+
+async def test_a_connector_that_never_says_more_than_charging_is_no_longer_charging(
+    house: House,
+) -> None:
+    """CHARGING exactly while a transaction runs; ocpp-rules 14."""
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    await house.status.reported(state, reported(ConnectorState.CHARGING, 1))
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
+    assert await house.evse_status() == "BLOCKED"
+    described = await house.charge_points.describe("CP1")
+    assert described is not None
+    assert described["connectors"][0]["state"] == "Finishing"
+
+
+async def test_a_late_stop_does_not_end_what_the_connector_charges_now(house: House) -> None:
+    """After an outage some replay all statuses first, then stop, start."""
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    house.clock.moment = T0 + timedelta(hours=2)
+    await house.status.reported(state, reported(ConnectorState.CHARGING, 90))
+    await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
+    assert await house.evse_status() == "CHARGING"
+
+
+async def test_who_only_stops_a_transaction_is_not_billed_for_it(house: House) -> None:
+    """An invalid token charged, another one stopped (2.0.1 E07): nobody vouched."""
+    state = await house.connect()
+    told = house.transactions.reported
+    await told(state, event(TransactionPhase.STARTED, 0, 0, 0, evse_id=1, token=TokenRef("NO")))
+    last = await told(state, event(TransactionPhase.ENDED, 1, 60, 3000, token=TOKEN))
+    assert last.authorization is not None
+    assert last.authorization.accepted
+    assert (await house.sessions(), await house.cdrs()) == ([], [])
+
+
+async def test_the_first_events_meter_values_are_kept(house: House) -> None:
+    """Signed values of the start prove the bill."""
+    state = await house.connect()
+    await house.transactions.reported(
+        state, event(TransactionPhase.STARTED, 0, 0, 1000, evse_id=1, token=TOKEN)
+    )
+    assert len(await house.store.party(PARTY).transactions.readings("CP1", "tx-1")) == 1
+
+
+async def test_a_start_heard_after_an_update_is_the_start(house: House) -> None:
+    """security-and-faults R18: any permutation gives the same CDR."""
+    state = await house.connect()
+    for one in (
+        event(TransactionPhase.UPDATED, 1, 30, 2000),
+        event(TransactionPhase.STARTED, 0, 0, 1000, evse_id=1, token=TOKEN),
+        event(TransactionPhase.ENDED, 2, 60, 3000),
+    ):
+        await house.transactions.reported(state, one)
+    [cdr] = await house.cdrs()
+    assert cdr["total_energy"] == Decimal(2)
+    assert cdr["start_date_time"] == "2026-03-01T10:00:00.000Z"
+    assert cdr["charging_periods"][0]["start_date_time"] == cdr["start_date_time"]
+
+
+async def test_transactions_of_an_unnamed_evse_do_not_supersede_each_other(house: House) -> None:
+    """ocpp-rules 22: `evse` comes when it is known."""
+    state = await house.connect()
+    for id_ in ("tx-1", "tx-2"):
+        told = replace(event(TransactionPhase.STARTED, 0, 0, 1000), transaction_id=id_)
+        await house.transactions.reported(state, told)
+    assert all(SUPERSEDED not in run.transaction.flags for run in state.open.values())
+
+
+async def test_an_evse_named_late_counts_even_where_no_location_is(house: House) -> None:
+    state = await house.connect()
+    await house.transactions.reported(state, event(TransactionPhase.STARTED, 0, 0, 1000))
+    await house.transactions.reported(state, event(TransactionPhase.UPDATED, 1, 1, evse_id=7))
+    transaction = await house.store.party(PARTY).transactions.get("CP1", "tx-1")
+    assert transaction is not None
+    assert transaction["evse_id"] == 7
+
+
+async def test_the_connector_that_is_used_names_the_tariff(house: House) -> None:
+    """OCPI: tariff_ids belong to the Connector."""
+    first = LOCATION["evses"][0]["connectors"][0]
+    connectors = [{**first, "tariff_ids": []}, {**first, "id": "B"}]
+    evse = {**LOCATION["evses"][0], "connectors": connectors}
+    await house.catalogue.put(PARTY, {**LOCATION, "evses": [evse]})
+    state = await house.connect()
+    told = house.transactions.reported
+    await told(
+        state, event(TransactionPhase.STARTED, 0, 0, 0, evse_id=1, connector_id=2, token=TOKEN)
+    )
+    await told(state, event(TransactionPhase.ENDED, 1, 60, 3000))
+    [cdr] = await house.cdrs()
+    assert (cdr["cdr_location"]["connector_id"], cdr["tariffs"][0]["id"]) == ("B", "T1")
+
+
+# --- places, connections, commands ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [datetime(1970, 1, 1, tzinfo=UTC), T0 + timedelta(days=3650)])
+async def test_a_station_with_a_wrong_clock_is_still_heard(house: House, wrong: datetime) -> None:
+    """security-and-faults R20; ocpp-rules 20: its clock may be at 1970 until answered."""
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.FAULTED))
+    await house.status.reported(
+        state, ConnectorStatusReported(1, 1, ConnectorState.PREPARING, wrong)
+    )
+    assert await house.evse_status() == "BLOCKED"
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE, 1))
+    assert await house.evse_status() == "AVAILABLE"
+
+
+async def test_a_location_put_again_leaves_its_evses_as_they_were(house: House) -> None:
+    """ocpi-rules 8: last_updated moves with what changed, upwards only."""
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE))
+    house.clock.moment = T0 + timedelta(hours=1)
+    await house.catalogue.put(PARTY, {**LOCATION, "name": "New name"})
+    location = await house.catalogue.get(PARTY, "LOC1")
+    assert location is not None
+    assert location["last_updated"] == "2026-03-01T11:00:00.000Z"
+    assert location["evses"][0]["last_updated"] == "2026-03-01T10:00:00.000Z"
+    assert location["evses"][0]["status"] == "AVAILABLE"
+
+
+async def test_a_removed_evse_that_is_put_back_is_no_longer_removed(house: House) -> None:
+    await house.catalogue.put(PARTY, {**LOCATION, "evses": []})
+    await house.catalogue.put(PARTY, LOCATION)
+    assert await house.evse_status() == "UNKNOWN"
+
+
+@pytest.mark.parametrize("stated", ["PLANNED", "REMOVED"])
+async def test_a_station_does_not_overrule_planned_or_removed(house: House, stated: str) -> None:
+    evse = {**LOCATION["evses"][0], "status": stated}
+    await house.catalogue.put(PARTY, {**LOCATION, "evses": [evse]})
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE))
+    assert await house.evse_status() == stated
+
+
+async def test_an_evse_replaced_by_another_takes_its_charge_point_over(house: House) -> None:
+    evse = {**LOCATION["evses"][0], "uid": "EVSE2"}
+    location, _ = await house.catalogue.put(PARTY, {**LOCATION, "evses": [evse]})
+    assert [(one["uid"], one.get("status")) for one in location["evses"]] == [
+        ("EVSE2", "UNKNOWN"),
+        ("EVSE1", "REMOVED"),
+    ]
+
+
+async def test_an_unregistered_partners_token_charges_no_more(house: House) -> None:
+    await house.partners.save(replace(PARTNER, state=PartnerState.UNREGISTERED))
+    decision = await house.authorization.authorize(await house.connect(), TOKEN, 1)
+    assert decision.status is AuthorizationStatus.INVALID
+
+
+async def test_the_operators_token_outranks_a_partners(house: House) -> None:
+    await house.store.tokens.put_own("OTHER", "deadbeef", {"status": "Blocked"})
+    decision = await house.authorization.authorize(await house.connect(), TOKEN, 1)
+    assert decision.status is AuthorizationStatus.BLOCKED
+    assert decision.holder is not None
+    assert (decision.holder.partner_id, decision.holder.type) == (None, "OTHER")
+
+
+KEY = bytes([0, 0x3A, 0xFF, *range(0x80, 0x8D)])
+
+
+@pytest.mark.parametrize("set_as", [KEY.hex(), KEY.hex().upper()])
+@pytest.mark.parametrize("raw", [True, False])
+async def test_a_key_set_in_hex_is_accepted_as_digits_and_as_bytes(
+    house: House, set_as: str, raw: bool
+) -> None:
+    """security-and-faults 5: NUL, colon and 0xFF round-trip."""
+    await house.charge_points.put("CP2", security_profile=1, password=set_as, party=PARTY)
+    sent = KEY if raw else set_as.encode()
+    for _ in range(2):
+        record = await house.charge_points.authenticate("CP2", sent, secure=False)
+        assert record.identity == "CP2"
+    for wrong in (KEY[:-1], KEY + b"0", b"", set_as[:-1].encode()):
+        with pytest.raises(ConnectionRefused):
+            await house.charge_points.authenticate("CP2", wrong, secure=False)
+
+
+async def test_a_station_that_stays_away_becomes_unknown(house: House) -> None:
+    """security-and-faults R23."""
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE))
+    await house.charge_points.disconnect(state)
+    await until(house.evse_status, "UNKNOWN")
+
+
+async def test_a_station_that_does_not_return_after_a_restart_becomes_unknown(
+    house: House,
+) -> None:
+    """Its connection ended in good order with the last process: the route is gone as well."""
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE))
+    await house.charge_points.disconnect(state)
+    await house.charge_points.close()  # before the time for its return was up
+    assert await house.evse_status() == "AVAILABLE"
+    await house.charge_points.sweep()
+    assert await house.evse_status() == "UNKNOWN"
+
+
+async def test_a_sweep_leaves_connected_stations_alone(house: House) -> None:
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE))
+    await house.charge_points.sweep()
+    assert await house.evse_status() == "AVAILABLE"
+    await house.status.reported(state, reported(ConnectorState.PREPARING, 1))
+    assert await house.evse_status() == "BLOCKED"
+
+
+async def test_closing_an_offline_transaction_leaves_no_evse_looking_online(house: House) -> None:
+    """Its epoch fences off whoever waits to publish UNKNOWN."""
+    second = {
+        **LOCATION["evses"][0],
+        "uid": "EVSE2",
+        "charge_point": {"identity": "CP1", "evse_id": 2},
+    }
+    await house.catalogue.put(PARTY, {**LOCATION, "evses": [LOCATION["evses"][0], second]})
+    state = await house.connect()
+    answer = await house.transactions.started(state, start())
+    await house.status.reported(state, ConnectorStatusReported(2, 1, ConnectorState.AVAILABLE, T0))
+    await house.charge_points.disconnect(state)
+    async with house.charge_points.in_hand(state.record) as hand:
+        await house.transactions.close(hand, answer.transaction_id)
+    location = await house.catalogue.get(PARTY, "LOC1")
+    assert location is not None
+    assert [evse["status"] for evse in location["evses"]] == ["UNKNOWN", "UNKNOWN"]
+
+
+async def test_a_connection_that_was_overtaken_while_it_was_set_up_ends(house: House) -> None:
+    """security-and-faults S2: exactly one live connection, the newest."""
+    record = await house.charge_points.get("CP1")
+    assert record is not None
+    stations = [FakeStation() for _ in range(5)]
+    outcomes = await asyncio.gather(
+        *(
+            house.charge_points.connect(
+                record, protocol="ocpp1.6", remote="127.0.0.1", station=station
+            )
+            for station in stations
+        ),
+        return_exceptions=True,
+    )
+    states = [one for one in outcomes if isinstance(one, StationState)]
+    newest = max(states, key=lambda one: one.fence.epoch)
+    route = await house.store.party(PARTY).stations.route("CP1")
+    assert route is not None
+    assert route.epoch == newest.fence.epoch
+    here = house.router.local("CP1")
+    assert here is not None
+    assert here[0] is newest
+
+
+async def test_an_unexpected_error_still_becomes_one_command_result(house: House) -> None:
+    """security-and-faults R28: exactly one CommandResult."""
+
+    class Broken(FakeStation):
+        async def execute(self, command: Command, timeout: float) -> CommandOutcome:
+            raise RuntimeError("a bug in the edge")
+
+    await house.connect(Broken())
+    request = StartSession("https://partner.example/r", token(), "LOC1", "EVSE1")
+    await house.commands.start_session(PARTNER, PARTY, request)
+    await house.commands.close()
+    assert house.results.sent == [("https://partner.example/r", CommandOutcome.FAILED)]
+    assert await house.store.party(PARTY).remote_starts.list("CP1") == []
+
+
+async def test_what_the_operator_closed_while_an_owner_was_asked_stays_closed(house: House) -> None:
+    """mod_cdrs: a CDR is immutable; the two must not seal it twice."""
+    state = await house.connect()
+    told = house.transactions.reported
+    await told(state, event(TransactionPhase.STARTED, 0, 0, 1000, evse_id=1, token=TOKEN))
+    await told(state, event(TransactionPhase.UPDATED, 1, 30, 2000))
+    other = {**token("NEVER"), "uid": "CAFE"}
+    await house.store.tokens.put("ems", other)
+
+    async def meanwhile() -> None:
+        await house.transactions.close(state, "tx-1")
+
+    house.owner.meanwhile = meanwhile
+    await told(state, event(TransactionPhase.ENDED, 2, 60, 9000, token=TokenRef("CAFE")))
+    assert house.owner.asked
+    [cdr] = await house.cdrs()
+    assert cdr["total_energy"] == Decimal(1)
+    assert len(await house.store.party(PARTY).stations.kept("CP1", "late_events", 10)) == 1

@@ -202,3 +202,10 @@ def test_a_start_heard_late_moves_the_first_period_back() -> None:
     switched = Periods().begin(at(30)).switch(ChargingState.IDLE, at(40)).begun_at(at(0))
     assert [one.start for one in running.all()] == [at(0)]
     assert [one.start for one in switched.all()] == [at(0), at(40)]
+
+
+def test_a_state_told_with_the_end_makes_no_parking() -> None:
+    """2.x: an Ended event says Idle; a parking fee for no time would be wrong."""
+    periods = Periods().begin(at(0)).advance(Decimal(1000)).switch(ChargingState.IDLE, at(60))
+    [only] = periods.finish(at(60)).all()
+    assert (only.parking, only.end, only.energy_wh) == (False, at(60), Decimal(1000))
