@@ -5,6 +5,7 @@ from typing import Any
 from gateway.canonical import InvalidDocument, validate_token
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
+from gateway.domain.timestamps import from_text
 from gateway.ocpi.errors import InvalidParameters
 from gateway.ocpi.message_routing import may_act_for
 from gateway.ocpi.versions.wire import Wire
@@ -55,3 +56,16 @@ class ReceivedTokens:
             if owner and owner.state is PartnerState.REGISTERED and owner.acts_for(party):
                 raise InvalidParameters("The token was given to us by its own party")
         return await self._book.put(partner.id, token)
+
+    async def catch_up(self, partner: Partner, token: dict[str, Any]) -> None:
+        """Keep a token of a full pull, unless the partner has pushed a newer version meanwhile.
+
+        The page was made before the push arrived; it must not undo a withdrawal. Raises
+        `InvalidParameters`.
+        """
+        party = Party(token["country_code"], token["party_id"])
+        known = await self.get(partner, party, token["uid"], token["type"])
+        if known is None or from_text(known.document["last_updated"]) < from_text(
+            token["last_updated"]
+        ):
+            await self.put(partner, token)

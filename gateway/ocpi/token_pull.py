@@ -122,7 +122,7 @@ class TokenPull:
             except InvalidParameters as error:
                 _log.warning("token skipped", partner=partner.id, reason=error.message)
         results = await asyncio.gather(
-            *(self._tokens.put(partner, token) for token in wanted), return_exceptions=True
+            *(self._tokens.catch_up(partner, token) for token in wanted), return_exceptions=True
         )
         kept = 0
         for result in results:

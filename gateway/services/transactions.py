@@ -222,7 +222,9 @@ class TransactionService:
             run.transaction = self._told(run.transaction, event, authorization)
             if not opening and run.site is None and event.evse_id is not None:
                 opening = await self._placed(state, run, event.evse_id)
-            bill = await self._commit_event(state, run, event, opening=opening)
+            bill = await self._commit_event(
+                state, run, event, opening=opening, only_metered=_only_metered(before, event)
+            )
         sure = HOLDING.isdisjoint(run.transaction.flags)  # a driver is told no doubtful price
         cost = bill.total_cost.after_taxes if bill and run.tariff and sure else None
         return TransactionAnswer(answer, cost)
@@ -251,6 +253,7 @@ class TransactionService:
         event: TransactionReported,
         *,
         opening: bool,
+        only_metered: bool,
     ) -> Bill | None:
         if event.phase is TransactionPhase.ENDED:
             return await self._end(state, run, event.at, event.stopped_reason, event.readings)
@@ -258,7 +261,7 @@ class TransactionService:
         if opening:
             await self._open(state, change, run, event.readings)
             return None
-        bill = self._update(state, change, run, event)
+        bill = self._update(state, change, run, event, only_metered=only_metered)
         if event.token is not None or event.remote_start_id is not None:
             await self._take_promise(state, change, run.transaction)
         await self._store.commit(change)
@@ -270,10 +273,11 @@ class TransactionService:
         change: Change,
         run: RunningTransaction,
         event: TransactionReported,
+        *,
+        only_metered: bool,
     ) -> Bill | None:
         """Record an Updated event; one with nothing but meter values writes no Session too soon."""
-        quiet = event.token is None and event.trigger in _QUIET_TRIGGERS
-        if quiet and not self._billing.session_due(run):
+        if only_metered and not self._billing.session_due(run):
             self._progressed(state, change, run, event.readings)
             return None
         return self._write(state, change, run, event.readings)
@@ -659,6 +663,18 @@ def _decided(transaction: Transaction) -> Authorization:
         transaction.holder,
         transaction.auth_method,
         transaction.authorization_reference,
+    )
+
+
+def _only_metered(before: Transaction | None, event: TransactionReported) -> bool:
+    """Whether an event changes nothing but what `_PROGRESS` holds."""
+    return (
+        before is not None
+        and event.trigger in _QUIET_TRIGGERS
+        and event.token is None
+        and event.remote_start_id is None
+        and event.connector_id in (None, before.connector_id)
+        and event.charging_state in (None, before.charging_state)
     )
 
 
