@@ -78,8 +78,8 @@ async def station(url: str, identity: str, messages: int, *, echo: bool, go: asy
         await go.wait()
         for message in range(messages):
             await socket.send(meter_values(message, transaction_id, message * 10))
-            answer = await socket.recv()
-            if not echo and not answer.startswith("[3,"):  # type: ignore[arg-type]
+            answer = await socket.recv(decode=True)
+            if not echo and not answer.startswith("[3,"):
                 raise RuntimeError(f"MeterValues: {answer!r}")
 
 

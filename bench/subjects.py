@@ -13,6 +13,7 @@ from typing import Any
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from bench.load import SUBPROTOCOL, TOKEN
 from gateway import telemetry
@@ -44,7 +45,7 @@ async def echo() -> None:
         "127.0.0.1",
         0,
         compression=None,
-        subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         await _serve_until_told(f"ws://127.0.0.1:{port}")

@@ -45,7 +45,7 @@ from gateway.services.status import StatusService
 from gateway.services.tariffs import TariffBook
 from gateway.services.transactions import TransactionService
 from gateway.settings import Settings, operator_token, secret_key
-from gateway.store import Store, keys
+from gateway.store import Store
 from gateway.store.embedded import EmbeddedServer
 
 log = structlog.get_logger(__name__)
@@ -105,15 +105,7 @@ async def _open_store(settings: Settings, stack: AsyncExitStack) -> Store:
         url = embedded.url
     store = await Store.open(url, secret_key=secret_key(settings), node_id=settings.node_id)
     stack.push_async_callback(store.close)
-    if settings.redis_url is None:
-        await _void_leases(store)
     return store
-
-
-async def _void_leases(store: Store) -> None:
-    """Nobody else uses an embedded store: who holds a lease there was killed before us."""
-    async for key in store.redis.scan_iter(match=keys.lease("") + "*", count=10_000):
-        await store.redis.delete(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +134,7 @@ def _services(settings: Settings, store: Store, http: SafeHttp) -> _House:
     publisher = EvsePublisher(store, partners, now)
     billing = Billing(store, settings.currency, now, settings.session_interval)
     authorization = AuthorizationService(store, partners, RealTimeAuthorizer(client), now)
-    transactions = TransactionService(store, authorization, billing, publisher, now)
+    transactions = TransactionService(store, authorization, billing, publisher)
     router = StationRouter(store, node_id)
     charge_points = ChargePoints(
         store,
@@ -204,30 +196,10 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
     ocpp_port = await stations.listen(settings.ocpp_host, settings.ocpp_port)
     tls = await _listen_tls(settings, stations)
     token = operator_token(settings)
-    admin = AdminServer(
-        create_admin_app(
-            AdminServices(
-                store=store,
-                parties=house.parties,
-                charge_points=house.charge_points,
-                router=house.router,
-                catalogue=house.catalogue,
-                tariffs=house.tariffs,
-                own_tokens=OwnTokens(store),
-                partners=house.partners,
-                registration=registration,
-                deliveries=deliveries,
-                stale=house.stale,
-                messages=stations.messages,
-                versions_url=platform.versions_url,
-                operator_token=token,
-                now=utc_now,
-            )
-        )
+    operator_port = await _serve_operators(
+        settings, house, deliveries, registration, stations, platform, token, listeners
     )
-    listeners.closing.append(admin.close)
-    operator_port = await admin.start(settings.operator_host, settings.operator_port)
-    _in_background(stack, house.charge_points.sweep())
+    house.charge_points.sweep()
     addresses = Addresses(
         ocpp=f"ws://{settings.ocpp_host}:{ocpp_port}/ocpp/",
         ocpp_tls=tls,
@@ -281,6 +253,39 @@ async def _serve_partners(
     return registration
 
 
+async def _serve_operators(
+    settings: Settings,
+    house: _House,
+    deliveries: Deliveries,
+    registration: Registration,
+    stations: OcppServer,
+    platform: Platform,
+    token: str,
+    listeners: "_Listeners",
+) -> int:
+    """Open the operators' listener; returns its port."""
+    services = AdminServices(
+        store=house.store,
+        parties=house.parties,
+        charge_points=house.charge_points,
+        router=house.router,
+        catalogue=house.catalogue,
+        tariffs=house.tariffs,
+        own_tokens=OwnTokens(house.store),
+        partners=house.partners,
+        registration=registration,
+        deliveries=deliveries,
+        stale=house.stale,
+        messages=stations.messages,
+        versions_url=platform.versions_url,
+        operator_token=token,
+        now=utc_now,
+    )
+    server = AdminServer(create_admin_app(services))
+    listeners.closing.append(server.close)
+    return await server.start(settings.operator_host, settings.operator_port)
+
+
 def _station_services(house: _House) -> ChargePointServices:
     return ChargePointServices(
         charge_points=house.charge_points,
@@ -321,16 +326,6 @@ async def _started(
 ) -> None:
     stack.push_async_callback(close)
     await start()
-
-
-def _in_background(stack: AsyncExitStack, work: Awaitable[None]) -> None:
-    task = asyncio.ensure_future(work)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
 
 
 def _spare_the_collector() -> None:

@@ -24,11 +24,3 @@ class Registrar(Protocol):
     async def unregister(self, partner_id: str) -> None:
         """End a registration, here whatever the partner answers. Raises `RegistrationFailed`."""
         ...
-
-
-class DeliveryStatus(Protocol):
-    """What partners are owed."""
-
-    async def status(self, partner_id: str) -> dict[str, Any] | None:
-        """How deliveries to a partner stand; None while it is not delivered to."""
-        ...

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.admin.ports import Check, DeliveryStatus, Frames, Registrar
+from gateway.admin.ports import Check, Frames, Registrar
+from gateway.delivery import Deliveries
 from gateway.services.charge_points import ChargePoints
 from gateway.services.locations import LocationCatalogue
 from gateway.services.own_tokens import OwnTokens
@@ -29,7 +30,7 @@ class Services:
     own_tokens: OwnTokens
     partners: PartnerDirectory
     registration: Registrar
-    deliveries: DeliveryStatus
+    deliveries: Deliveries
     stale: StaleTransactions
     messages: Frames
     operator_token: str = field(repr=False)

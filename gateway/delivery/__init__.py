@@ -33,6 +33,6 @@ Several nodes
 from gateway.delivery.clock import Clock, SystemClock
 from gateway.delivery.deliveries import Deliveries
 from gateway.delivery.policy import DeliveryPolicy
-from gateway.delivery.ports import Partners, Transport
+from gateway.delivery.ports import Transport
 
-__all__ = ["Clock", "Deliveries", "DeliveryPolicy", "Partners", "SystemClock", "Transport"]
+__all__ = ["Clock", "Deliveries", "DeliveryPolicy", "SystemClock", "Transport"]

@@ -11,9 +11,10 @@ from gateway.delivery.clock import Clock, SystemClock
 from gateway.delivery.ending import end
 from gateway.delivery.per_partner import PerPartner
 from gateway.delivery.policy import DeliveryPolicy
-from gateway.delivery.ports import Partners, Transport
+from gateway.delivery.ports import Transport
 from gateway.domain.partners import PartnerState
 from gateway.domain.party import Party
+from gateway.services.partners import PartnerDirectory
 from gateway.store import Store, StoreError
 
 _OWED = "owed"
@@ -32,7 +33,7 @@ class Deliveries:
         self,
         *,
         store: Store,
-        partners: Partners,
+        partners: PartnerDirectory,
         parties: Callable[[], Iterable[Party]],
         transport: Transport,
         clock: Clock | None = None,

@@ -22,12 +22,13 @@ from gateway.delivery.leadership import Leadership
 from gateway.delivery.owing import Owing
 from gateway.delivery.pacing import Pace
 from gateway.delivery.policy import DeliveryPolicy
-from gateway.delivery.ports import Partners, Transport
+from gateway.delivery.ports import Transport
 from gateway.delivery.suspects import Suspects
 from gateway.domain.delivery import ObjectKind, Verdict, VerdictKind
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.timestamps import to_text
+from gateway.services.partners import PartnerDirectory
 from gateway.store import Store, StoreError
 
 # How many objects of a busy lane may lie before those of a free one without hiding them.
@@ -59,7 +60,7 @@ class PerPartner:
         partner_id: str,
         *,
         store: Store,
-        partners: Partners,
+        partners: PartnerDirectory,
         parties: Callable[[], Iterable[Party]],
         transport: Transport,
         clock: Clock,

@@ -1,4 +1,4 @@
-"""What deliveries need from others: a way to the partner, and who the partners are."""
+"""What deliveries need from the edge that they do not know: a way to the partner."""
 
 from typing import Protocol
 
@@ -12,20 +12,4 @@ class Transport(Protocol):
 
     async def deliver(self, partner: Partner, party: Party, ref: ObjectRef) -> Verdict:
         """Bring the partner up to date with one object; bounded in time."""
-        ...
-
-
-class Partners(Protocol):
-    """The partners as known now."""
-
-    def get(self, partner_id: str) -> Partner | None:
-        """One partner, from memory."""
-        ...
-
-    def all(self) -> list[Partner]:
-        """All of them, from memory."""
-        ...
-
-    async def save(self, partner: Partner) -> None:
-        """Replace one."""
         ...

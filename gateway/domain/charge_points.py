@@ -40,6 +40,3 @@ class EvseBinding:
 
     location_id: str
     evse_uid: str
-    connector_ids: tuple[str, ...]
-    time_zone: str
-    tariff_ids: tuple[str, ...] = ()

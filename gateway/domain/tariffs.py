@@ -246,7 +246,9 @@ def _check_limits(tariff: Tariff) -> None:
         return
     if low.before_taxes > high.before_taxes:
         raise InvalidTariff("is above max_price", "min_price.before_taxes")
-    if None not in (low.after_taxes, high.after_taxes) and low.after_taxes > high.after_taxes:  # type: ignore[operator]
+    if low.after_taxes is None or high.after_taxes is None:
+        return
+    if low.after_taxes > high.after_taxes:
         raise InvalidTariff("is above max_price", "min_price.after_taxes")
 
 

@@ -4,34 +4,20 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 from gateway.domain import timestamps
 from gateway.domain.party import Party
 from gateway.ocpi.envelope import Answer
 from gateway.ocpi.errors import InvalidParameters
-from gateway.store import PageQuery
+from gateway.store import Page, PageQuery
 
 LIMIT = 100
 """X-Limit: "the maximum number of objects that the server can return"."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _ZONE_SIGN_LOST = re.compile(r" (\d\d:\d\d)$")
-
-
-class Page(Protocol):
-    """What a store or service answers to a `PageQuery`."""
-
-    @property
-    def items(self) -> Sequence[dict[str, Any]]:
-        """The objects of this page."""
-        ...
-
-    @property
-    def total(self) -> int:
-        """How many match, on all pages."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from typing import Any
 
 from gateway.domain.party import Party
 from gateway.ocpi.message_routing import MessageRouting
-from gateway.ocpi.ports import Parties
+from gateway.services.parties import PartyBook
 
 
 class Platform:
     """`public_url` is where partners reach this server, without `/ocpi`."""
 
-    def __init__(self, parties: Parties, public_url: str) -> None:
+    def __init__(self, parties: PartyBook, public_url: str) -> None:
         self._parties = parties
         self.public_url = public_url.rstrip("/")
 

@@ -35,7 +35,7 @@ class ReceivedTokens:
         partner: Partner,
         party: Party,
         uid: str,
-        type: str,  # noqa: A002 - OCPI's own word
+        type: str,
     ) -> KnownToken | None:
         """A token that this partner gave us."""
         known = await self._book.get(party.country_code, party.party_id, uid, type)

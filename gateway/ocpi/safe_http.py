@@ -182,6 +182,10 @@ class SafeHttp:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent",),
             )
+            # aiohttp would send a PUT or GET again when a kept-alive connection breaks, under the
+            # same X-Request-ID, which "SHALL be unique" (transport_and_format, Unique message
+            # IDs). It has no public switch for that; whether to try again is our caller's choice.
+            session._retry_connection = False
             if fresh:
                 self._fresh = session
             else:

@@ -17,13 +17,14 @@ from gateway.ocpi.modules.tokens import TokensReceiver
 from gateway.ocpi.modules.versions import Versions
 from gateway.ocpi.pipeline import MAX_BODY_BYTES, Adapter, edge
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.ports import Locations, Tariffs
 from gateway.ocpi.received_tokens import ReceivedTokens
 from gateway.ocpi.registration import Registration
 from gateway.ocpi.versions import v221
 from gateway.ocpi.versions.wire import Wire
 from gateway.services.commands import CommandService
+from gateway.services.locations import LocationCatalogue
 from gateway.services.partners import PartnerDirectory
+from gateway.services.tariffs import TariffBook
 from gateway.store import Store
 
 # aiohttp closes a connection whose headers have not come, or that idles, after this long (S16).
@@ -38,8 +39,8 @@ class Services:
     directory: PartnerDirectory
     platform: Platform
     store: Store
-    locations: Locations
-    tariffs: Tariffs
+    locations: LocationCatalogue
+    tariffs: TariffBook
     commands: CommandService
     tokens: ReceivedTokens
     registration: Registration

@@ -45,7 +45,7 @@ class RealTimeAuthorizer:
         partner: Partner,
         party: Party,
         uid: str,
-        type: TokenType,  # noqa: A002
+        type: TokenType,
         location: tuple[str, str | None] | None,
     ) -> Authorization | None:
         """Ask the partner whether the token may charge (there), within 5 seconds in all.
@@ -76,7 +76,7 @@ class RealTimeAuthorizer:
         party: Party,
         endpoint: str,
         uid: str,
-        type: TokenType,  # noqa: A002
+        type: TokenType,
         location: tuple[str, str | None] | None,
     ) -> dict[str, Any] | None:
         url = f"{join(endpoint, uid, 'authorize')}?type={type.value}"
@@ -108,7 +108,7 @@ def _decision(
     partner: Partner,
     information: Mapping[str, Any],
     uid: str,
-    type: TokenType,  # noqa: A002
+    type: TokenType,
     location: tuple[str, str | None] | None,
 ) -> Authorization | None:
     """Read an AuthorizationInfo; None when it decides nothing that we understand."""
@@ -137,7 +137,7 @@ def _holder(
     partner: Partner,
     token: Mapping[str, Any],
     uid: str,
-    type: TokenType,  # noqa: A002
+    type: TokenType,
 ) -> TokenHolder | None:
     """Whom the session is billed to: a party that the partner speaks for, or nobody."""
     try:

@@ -14,11 +14,10 @@ from prometheus_client import Counter
 from websockets.http11 import Request, Response
 
 from gateway.domain.charge_points import ChargePointRecord
-from gateway.ocpp.charge_point_services import ChargePoints
 from gateway.ocpp.handshake import basic_credentials, identity_of
 from gateway.ocpp.limits import LoginLimiter
 from gateway.ocpp.socket import ChargePointSocket
-from gateway.services.charge_points import ConnectionRefused
+from gateway.services.charge_points import ChargePoints, ConnectionRefused
 from gateway.store import StoreError
 
 log = structlog.get_logger(__name__)

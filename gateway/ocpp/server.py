@@ -94,7 +94,6 @@ class OcppServer:
         port: int,
         *,
         ssl: tls.SSLContext | None = None,
-        reuse_port: bool = False,
     ) -> int:
         """Open a listener; returns its port, which port 0 leaves to the system.
 
@@ -117,7 +116,6 @@ class OcppServer:
             ping_interval=None,  # see `_sweep`
             logger=_quiet,
             ssl=ssl,
-            reuse_port=reuse_port or None,
             backlog=4096,
         )
         self._servers.append(server)

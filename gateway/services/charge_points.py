@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -143,7 +143,7 @@ class ChargePoints:
         log.info("disconnected", charge_point=state.identity)
         stations = self._store.party(state.party).stations
         try:
-            if await stations.disconnect(state.fence, self._now()):
+            if await stations.disconnect(state.fence, state.last_seen):
                 self._in_background(self._when_time_is_up(lambda: self._offline(state)))
         except StoreError as error:
             log.warning("route not cleared yet", charge_point=state.identity, error=str(error))
@@ -176,12 +176,12 @@ class ChargePoints:
         finally:
             await party.stations.disconnect(fence, self._now())
 
-    async def sweep(self) -> None:
-        """After a start: stations that have come back to no node are offline.
+    def sweep(self) -> asyncio.Task[None]:
+        """After a start, in the background: stations that have come back to no node are offline.
 
         Nobody waits for those any more whose connection ended when this node stopped or died.
         """
-        await self._when_time_is_up(self._sweep)
+        return self._in_background(self._when_time_is_up(self._sweep))
 
     async def close(self) -> None:
         """Stop what runs in the background."""
@@ -246,11 +246,6 @@ class ChargePoints:
         record = await self._store.charge_points.get(identity)
         return None if record is None else await self._described(record)
 
-    async def describe_all(self) -> list[dict[str, Any]]:
-        """Every charge point, by identity."""
-        records = sorted(await self._store.charge_points.all(), key=lambda r: r.identity)
-        return [await self._described(record) for record in records]
-
     # --- inside ---------------------------------------------------------------------------
 
     async def _load(self, state: StationState, fields: dict[str, Any]) -> None:
@@ -304,7 +299,7 @@ class ChargePoints:
 
     async def _gone(self, state: StationState) -> None:
         """What `disconnect` could not store."""
-        await self._store.party(state.party).stations.disconnect(state.fence, self._now())
+        await self._store.party(state.party).stations.disconnect(state.fence, state.last_seen)
         await self._offline(state)
 
     async def _offline(self, gone: StationState) -> None:
@@ -390,10 +385,11 @@ class ChargePoints:
             "connectors": _connectors(fields),
         }
 
-    def _in_background(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)

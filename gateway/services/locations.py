@@ -121,16 +121,6 @@ class LocationCatalogue:
         joined = await self._joined(party, page.items)
         return Page([_without_bindings(item) for item in joined], page.total)
 
-    async def charge_point_of(
-        self, party: Party, location_id: str, evse_uid: str
-    ) -> tuple[str, int]:
-        """Identity and EVSE id behind an OCPI EVSE. Raises `UnknownLocation`."""
-        document = await self._store.party(party).locations.get(location_id)
-        for evse in (document or {}).get("evses", ()):
-            if evse["uid"].lower() == evse_uid.lower() and "charge_point" in evse:
-                return evse["charge_point"]["identity"], int(evse["charge_point"]["evse_id"])
-        raise UnknownLocation(f"{location_id} {evse_uid}")
-
     # --- inside ---------------------------------------------------------------------------
 
     async def _joined(self, party: Party, documents: Iterable[Document]) -> list[Document]:
@@ -199,12 +189,7 @@ def _bindings(location: Document) -> dict[tuple[str, int], EvseBinding]:
         key = (bound["identity"], int(bound["evse_id"]))
         if key in found:
             raise InvalidDocument([f"{key[0]} EVSE {key[1]} is bound twice"])
-        found[key] = EvseBinding(
-            location_id=location["id"],
-            evse_uid=evse["uid"],
-            connector_ids=tuple(connector["id"] for connector in evse["connectors"]),
-            time_zone=location.get("time_zone", "UTC"),
-        )
+        found[key] = EvseBinding(location["id"], evse["uid"])
     return found
 
 

@@ -79,7 +79,7 @@ class TokenAuthorizer(Protocol):
         partner: Partner,
         party: Party,
         uid: str,
-        type: TokenType,  # noqa: A002
+        type: TokenType,
         location: tuple[str, str | None] | None,
     ) -> Authorization | None:
         """Ask the partner; None when it could not be reached within its bound."""

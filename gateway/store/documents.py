@@ -50,7 +50,7 @@ class Documents:
         self._order = keys.documents_order(kind)
         self._updated = keys.documents_updated(kind)
 
-    async def get(self, id: str) -> dict[str, Any] | None:  # noqa: A002 - OCPI's own word
+    async def get(self, id: str) -> dict[str, Any] | None:
         """One document, or None."""
         return _document(await self._server.command("HGET", self._documents, folded(id)))
 
@@ -74,7 +74,7 @@ class Documents:
     def put(
         self,
         change: Change,
-        id: str,  # noqa: A002
+        id: str,
         document: dict[str, Any],
         *,
         updated: datetime,
@@ -88,7 +88,7 @@ class Documents:
             change.number(self._keys.documents_order(self._kind, partner_id), self._count, member)
         change.zadd_max(self._updated, member, to_milliseconds(updated))
 
-    def remove(self, change: Change, id: str, partner_id: str | None = None) -> None:  # noqa: A002
+    def remove(self, change: Change, id: str, partner_id: str | None = None) -> None:
         """Remove a document, from its partner's lists too."""
         member = folded(id)
         change.hdel(self._documents, member)
@@ -97,11 +97,11 @@ class Documents:
         if partner_id is not None:
             change.zrem(self._keys.documents_order(self._kind, partner_id), member)
 
-    def hide(self, change: Change, id: str, partner_id: str) -> None:  # noqa: A002
+    def hide(self, change: Change, id: str, partner_id: str) -> None:
         """Take a document out of one partner's lists; it stays in the others."""
         change.zrem(self._keys.documents_order(self._kind, partner_id), folded(id))
 
-    def touch(self, change: Change, id: str, updated: datetime) -> None:  # noqa: A002
+    def touch(self, change: Change, id: str, updated: datetime) -> None:
         """Lift last_updated only, as a change of an EVSE does for its Location."""
         change.zadd_max(self._updated, folded(id), to_milliseconds(updated))
 

@@ -24,7 +24,7 @@ class PartnerRecords:
         self._bus = bus
         self._sealer = sealer
 
-    async def get(self, id: str) -> Partner | None:  # noqa: A002 - OCPI's own word
+    async def get(self, id: str) -> Partner | None:
         """One partner, or None."""
         value = await self._server.command("HGET", PARTNERS, id)
         return None if value is None else self._partner(exact_json.loads(value))
@@ -35,7 +35,7 @@ class PartnerRecords:
         await self._server.command("HSET", PARTNERS, partner.id, value)
         await self._bus.publish(PARTNERS_TOPIC, {"id": partner.id})
 
-    async def delete(self, id: str) -> bool:  # noqa: A002
+    async def delete(self, id: str) -> bool:
         """Remove a partner; False if there was none."""
         existed = bool(await self._server.command("HDEL", PARTNERS, id))
         await self._bus.publish(PARTNERS_TOPIC, {"id": id})

@@ -9,7 +9,6 @@ from importlib.resources import files
 class Script:
     """One script. `digest` is what EVALSHA wants."""
 
-    name: str
     source: str
     digest: str
 
@@ -17,7 +16,7 @@ class Script:
 def _read(name: str) -> Script:
     source = files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
     # SHA-1 names the script, as the protocol has it; it protects nothing
-    return Script(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+    return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
 COMMIT = _read("commit")
@@ -32,18 +31,3 @@ TOKEN_DELETE = _read("token_delete")
 LEASE_RENEW = _read("lease_renew")
 LEASE_RELEASE = _read("lease_release")
 LEASE_TAKE = _read("lease_take")
-
-ALL = (
-    COMMIT,
-    CONNECT,
-    DISCONNECT,
-    SETTLE,
-    REFUSE,
-    REMOTE_START_PUT,
-    REMOTE_START_LIST,
-    TOKEN_PUT,
-    TOKEN_DELETE,
-    LEASE_RENEW,
-    LEASE_RELEASE,
-    LEASE_TAKE,
-)

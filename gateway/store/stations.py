@@ -46,10 +46,14 @@ class Stations:
         names, values = stored[::2], stored[1::2]
         return int(epoch), _state(dict(zip(names, values, strict=True)))
 
-    async def disconnect(self, fence: Fence, at: datetime) -> bool:
-        """Clear the route, unless a newer connection has it; returns whether it was ours."""
+    async def disconnect(self, fence: Fence, last_seen: datetime) -> bool:
+        """Clear the route, unless a newer connection has it; returns whether it was ours.
+
+        The state then says `last_seen` and the `protocol` of the connection that has ended.
+        """
         station = self._keys.station(fence.identity)
-        ours = await self._server.script(scripts.DISCONNECT, [station], fence.epoch, to_text(at))
+        seen = exact_json.dumps(to_text(last_seen))
+        ours = await self._server.script(scripts.DISCONNECT, [station], fence.epoch, seen)
         return bool(ours)
 
     async def route(self, identity: str) -> Route | None:

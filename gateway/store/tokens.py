@@ -4,14 +4,12 @@ They are found by uid alone, because that is all that a card reader tells. A uid
 need not be unique: several partners may have it, and one owner may use it for several types.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway import exact_json
 from gateway.domain.party import Party
-from gateway.domain.timestamps import from_text
 from gateway.store import keys, scripts
 from gateway.store.server import Server
 
@@ -24,15 +22,13 @@ class KnownToken:
 
     document: dict[str, Any]
     partner_id: str | None
-    received_at: datetime
 
 
 class TokenBook:
     """Every token of every owner. Stored values begin with the owner: `["<partner>", ...]`."""
 
-    def __init__(self, server: Server, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
-        self._now = now or _utc_now
 
     async def find(self, uid: str) -> list[KnownToken]:
         """All tokens with this uid."""
@@ -49,21 +45,21 @@ class TokenBook:
         country_code: str,
         party_id: str,
         uid: str,
-        type: str,  # noqa: A002 - OCPI's own word
+        type: str,
     ) -> KnownToken | None:
         """The token of that owner."""
         return await self._get(Party(country_code, party_id), type, uid)
 
-    async def put_own(self, type: str, uid: str, document: dict[str, Any]) -> bool:  # noqa: A002
+    async def put_own(self, type: str, uid: str, document: dict[str, Any]) -> bool:
         """Store a token of the operator; its document gets `uid` and `type`. True if new."""
         return await self._put(None, None, type, uid, {**document, "uid": uid, "type": type})
 
-    async def get_own(self, type: str, uid: str) -> dict[str, Any] | None:  # noqa: A002
+    async def get_own(self, type: str, uid: str) -> dict[str, Any] | None:
         """A token of the operator."""
         found = await self._get(None, type, uid)
         return found.document if found else None
 
-    async def delete_own(self, type: str, uid: str) -> bool:  # noqa: A002
+    async def delete_own(self, type: str, uid: str) -> bool:
         """Remove a token of the operator; False if there was none."""
         return await self._delete(None, uid, keys.token_field(type, None))
 
@@ -105,12 +101,11 @@ class TokenBook:
         document: dict[str, Any],
     ) -> bool:
         field = keys.token_field(token_type, owner)
-        value = [partner_id, self._now().isoformat(), document]
         new = await self._server.script(
             scripts.TOKEN_PUT,
             [keys.tokens_of_uid(uid), keys.tokens_of_partner(partner_id), keys.TOKEN_PARTNERS],
             field,
-            exact_json.dumps(value),
+            exact_json.dumps([partner_id, document]),
             exact_json.dumps([keys.folded(uid), field]),
             partner_id or "",
         )
@@ -141,9 +136,5 @@ class TokenBook:
 
 
 def _token(value: bytes) -> KnownToken:
-    partner_id, received_at, document = exact_json.loads(value)
-    return KnownToken(document, partner_id, from_text(received_at))
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+    partner_id, document = exact_json.loads(value)
+    return KnownToken(document, partner_id)

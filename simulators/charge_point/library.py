@@ -118,12 +118,6 @@ class Endpoint:
         return {field.name: getattr(answer, field.name) for field in dataclass_fields(answer)}
 
 
-def call_fields(version: str, action: str) -> frozenset[str]:
-    """The names that a CALL of this action knows."""
-    payload = getattr(_DIALECTS[version].calls, action)
-    return frozenset(field.name for field in dataclass_fields(payload))
-
-
 def _answering(results: ModuleType, action: str, handler: Handler) -> Callable[..., Any]:
     result = getattr(results, action)
 

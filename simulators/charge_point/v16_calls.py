@@ -63,11 +63,11 @@ class Calls:
         self.station.requests.unlock(connector_id)
         return {"status": "Unlocked"}
 
-    def reset(self, type: str) -> Fields:  # noqa: A002  # the field's name in OCPP
+    def reset(self, type: str) -> Fields:
         self.station.requests.reboot("RemoteReset", f"{type}Reset")
         return {"status": "Accepted"}
 
-    def change_availability(self, connector_id: int, type: str) -> Fields:  # noqa: A002  # OCPP's
+    def change_availability(self, connector_id: int, type: str) -> Fields:
         number = None if connector_id == 0 else connector_id
         operative = type == "Operative"
         return {"status": self.station.requests.change_availability(number, operative)}
@@ -121,7 +121,7 @@ class Calls:
 
     def clear_charging_profile(
         self,
-        id: int | None = None,  # noqa: A002  # the field's name in OCPP
+        id: int | None = None,
         connector_id: int | None = None,
         charging_profile_purpose: str | None = None,
         stack_level: int | None = None,

@@ -83,7 +83,7 @@ class Calls:
         self.station.requests.unlock(evse_id)
         return {"status": "Unlocked"}
 
-    def reset(self, type: str, evse_id: int | None = None, **_: Any) -> Fields:  # noqa: A002  # OCPP's
+    def reset(self, type: str, evse_id: int | None = None, **_: Any) -> Fields:
         if evse_id is not None:
             # B11 leaves it to the station whether a single EVSE can be reset; this one cannot.
             return {"status": "Rejected"}
@@ -113,7 +113,7 @@ class Calls:
 
     def reserve_now(
         self,
-        id: int,  # noqa: A002  # the field's name in OCPP
+        id: int,
         expiry_date_time: str,
         id_token: dict[str, Any],
         connector_type: str | None = None,

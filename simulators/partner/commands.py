@@ -143,7 +143,8 @@ class Commands:
 
     async def _wait(self, command: Command, seconds: float) -> None:
         try:
-            await asyncio.wait_for(command.answered.wait(), min(max(seconds, 0.0), MAX_WAIT))
+            async with asyncio.timeout(min(max(seconds, 0.0), MAX_WAIT)):
+                await command.answered.wait()
         except TimeoutError:
             self._feed.emit("command_timeout", id=command.id, command=command.name)
 

@@ -4,6 +4,7 @@ Both records are bounded; what falls off the end is counted.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
@@ -28,7 +29,6 @@ class Feed:
         self.events: deque[Json] = deque(maxlen=KEPT)
         self.violations: list[Json] = []
         self.advice: list[Json] = []
-        self.dropped = 0
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -52,8 +52,6 @@ class Feed:
             kept = self.violations if finding.severity == "violation" else self.advice
             if len(kept) < KEPT:
                 kept.append({**record, "at": format_datetime(self._now())})
-            else:
-                self.dropped += 1
             self.emit(finding.severity, **record)
 
     async def until(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:
@@ -61,7 +59,6 @@ class Feed:
         async with asyncio.timeout(timeout):
             while not predicate():
                 self._happened.clear()
-                try:
-                    await asyncio.wait_for(self._happened.wait(), LOOK_AGAIN)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN):
+                        await self._happened.wait()

@@ -210,7 +210,8 @@ class Gate:
 
     async def _settled(self, peer: Peer) -> None:
         try:
-            await asyncio.wait_for(peer.settled.wait(), SETTLING)
+            async with asyncio.timeout(SETTLING):
+                await peer.settled.wait()
         except TimeoutError:
             raise Refusal(401, GENERIC_CLIENT_ERROR, "not registered yet") from None
 

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from gateway import exact_json
+from gateway.admin.resources.locations import EXAMPLE
 from gateway.admin.server import AdminServer, Services, create_app
 from gateway.delivery import Deliveries
 from gateway.domain.commands import Command, CommandOutcome
@@ -51,32 +52,7 @@ T0 = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 TOKEN = "operator-token-of-the-tests"
 UID = "DEADBEEF"
 
-LOCATION: dict[str, Any] = {
-    "publish": True,
-    "address": "Street 1",
-    "city": "Utrecht",
-    "country": "NLD",
-    "coordinates": {"latitude": "52.09000", "longitude": "5.12000"},
-    "time_zone": "Europe/Amsterdam",
-    "evses": [
-        {
-            "uid": "EVSE1",
-            "evse_id": "NL*GWY*E1",
-            "charge_point": {"identity": "CP1", "evse_id": 1},
-            "connectors": [
-                {
-                    "id": "1",
-                    "standard": "IEC_62196_T2",
-                    "format": "SOCKET",
-                    "power_type": "AC_3_PHASE",
-                    "max_voltage": 230,
-                    "max_amperage": 16,
-                    "tariff_ids": ["T1"],
-                }
-            ],
-        }
-    ],
-}
+LOCATION: dict[str, Any] = {name: value for name, value in EXAMPLE.items() if name != "id"}
 TARIFF: dict[str, Any] = {
     "currency": "EUR",
     "tax_included": "NO",
@@ -262,7 +238,7 @@ async def house(store: Store) -> AsyncIterator[House]:
     publisher = EvsePublisher(store, partners, clock)
     billing = Billing(store, "EUR", clock)
     authorization = AuthorizationService(store, partners, NobodyAsked(), clock)
-    transactions = TransactionService(store, authorization, billing, publisher, clock)
+    transactions = TransactionService(store, authorization, billing, publisher)
     router = StationRouter(store, "node-1")
     charge_points = ChargePoints(
         store, router, publisher, billing, node_id="node-1", offline_after=0, now=clock
@@ -481,6 +457,24 @@ async def test_a_list_can_be_read_in_parts(house: House) -> None:
     reply = await house.api("GET", "/charge-points?offset=1&limit=2")
     assert [one["identity"] for one in reply.json] == ["CP1", "CP2"]
     assert reply.headers["X-Total-Count"] == "5"
+
+
+async def test_a_charge_point_that_is_away_shows_when_it_was_last_seen(house: House) -> None:
+    """Before and after the operator has acted on it: that is not the station's doing."""
+    await house.furnish()
+    state = await house.connect()
+    house.charge_points.seen(state)
+    last_seen = state.last_seen.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    await house.charge_points.disconnect(state)
+    away = (await house.api("GET", "/charge-points/CP1")).json
+    async with house.charge_points.in_hand(state.record):
+        pass
+    touched = (await house.api("GET", "/charge-points/CP1")).json
+
+    assert away["connected"] is False
+    assert (away["version"], away["last_seen"]) == ("ocpp1.6", last_seen)
+    assert (touched["version"], touched["last_seen"]) == ("ocpp1.6", last_seen)
 
 
 async def test_a_call_returns_the_stations_result_or_error(house: House) -> None:

@@ -86,7 +86,7 @@ class Owner:
         partner: Partner,
         party: Party,
         uid: str,
-        type: Any,  # noqa: A002 - the protocol's own name
+        type: Any,
         location: Any,
     ) -> Authorization | None:
         self.asked.append((uid, location))
@@ -238,7 +238,7 @@ async def house(store: Store) -> AsyncIterator[House]:
     publisher = EvsePublisher(store, partners, clock)
     billing = Billing(store, "EUR", clock)
     authorization = AuthorizationService(store, partners, owner, clock)
-    transactions = TransactionService(store, authorization, billing, publisher, clock)
+    transactions = TransactionService(store, authorization, billing, publisher)
     router = StationRouter(store, "node-1")
     charge_points = ChargePoints(
         store, router, publisher, billing, node_id="node-1", offline_after=0, now=clock

@@ -4,15 +4,10 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
@@ -21,13 +16,6 @@ from gateway.store import Store, StoreUnavailable
 from gateway.store.embedded import EmbeddedServer
 
 SECRET_KEY = bytes(range(32))
-
-
-@pytest.fixture
-async def server(tmp_path: Path, store_server_binary: Path | None) -> AsyncIterator[EmbeddedServer]:
-    started = await EmbeddedServer.start(tmp_path, store_server_binary)
-    yield started
-    await started.stop()
 
 
 @pytest.fixture
@@ -85,42 +73,11 @@ async def test_another_database_is_another_store(server: EmbeddedServer) -> None
         assert await client.dbsize() == 0
 
 
-def certificate(directory: Path) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = directory / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
 @pytest.fixture
-async def tls_url(server: EmbeddedServer, tmp_path: Path) -> AsyncIterator[str]:
+async def tls_url(server: EmbeddedServer, certificate: Path) -> AsyncIterator[str]:
     """A TLS front before the server."""
-    pem = certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pem)
+    context.load_cert_chain(certificate)
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -135,7 +92,7 @@ async def tls_url(server: EmbeddedServer, tmp_path: Path) -> AsyncIterator[str]:
 
     front = await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
     port = front.sockets[0].getsockname()[1]
-    yield f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={pem}"
+    yield f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}"
     front.close()
     await front.wait_closed()
 

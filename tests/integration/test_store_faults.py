@@ -21,14 +21,6 @@ SECRET_KEY = bytes(range(32))
 
 
 @pytest.fixture
-async def server(tmp_path: Path, store_server_binary: Path | None) -> AsyncIterator[EmbeddedServer]:
-    """A server of this test's own, to be ill-treated."""
-    started = await EmbeddedServer.start(tmp_path, store_server_binary)
-    yield started
-    await started.stop()
-
-
-@pytest.fixture
 async def own_store(server: EmbeddedServer) -> AsyncIterator[Store]:
     opened = await Store.open(server.url, secret_key=SECRET_KEY, node_id="node-1")
     yield opened

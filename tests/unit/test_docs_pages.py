@@ -12,7 +12,7 @@ from gateway.domain import energy
 from gateway.ocpp import mending, v16, v201
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Dialect
-from gateway.services import billing, station_state, transactions
+from gateway.services import billing, station_state, transaction_story, transactions
 from gateway.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +123,7 @@ def test_every_flag_of_a_transaction_is_documented_and_what_holds_a_cdr_comes_fi
         energy.STOP_BELOW_READING,
         station_state.SUPERSEDED,
         transactions.CLOSED_BY_OPERATOR,
-        transactions.START_UNREAD,
+        transaction_story.START_UNREAD,
     }
     assert set(documented[: len(billing.HOLDING)]) == billing.HOLDING
     assert set(documented) == billing.HOLDING | others

@@ -14,11 +14,10 @@ from gateway.ocpi.calls import Call, Route
 from gateway.ocpi.envelope import Answer
 from gateway.ocpi.errors import InvalidParameters, LocationNotFound
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.ports import Locations
 from gateway.ocpi.received_tokens import ReceivedTokens
 from gateway.ocpi.versions.wire import Wire
 from gateway.services.commands import CommandAnswer, CommandService, StartSession
-from gateway.services.locations import UnknownLocation
+from gateway.services.locations import LocationCatalogue, UnknownLocation
 from gateway.store import Store
 
 _LONGEST_URL = 2048
@@ -33,7 +32,7 @@ class CommandsReceiver:
         wire: Wire,
         platform: Platform,
         store: Store,
-        locations: Locations,
+        locations: LocationCatalogue,
         tokens: ReceivedTokens,
         commands: CommandService,
     ) -> None:

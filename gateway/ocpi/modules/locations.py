@@ -8,14 +8,14 @@ from gateway.ocpi.calls import Call, Route
 from gateway.ocpi.envelope import Answer
 from gateway.ocpi.errors import UnknownLocationResource
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.ports import Locations
 from gateway.ocpi.versions.wire import Wire
+from gateway.services.locations import LocationCatalogue
 
 
 class LocationsSender:
     """GET only; "POST, PUT, PATCH, DELETE: n/a"."""
 
-    def __init__(self, wire: Wire, platform: Platform, locations: Locations) -> None:
+    def __init__(self, wire: Wire, platform: Platform, locations: LocationCatalogue) -> None:
         self._wire = wire
         self._platform = platform
         self._locations = locations

@@ -4,14 +4,14 @@ from gateway.ocpi import paging
 from gateway.ocpi.calls import Call, Route
 from gateway.ocpi.envelope import Answer
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.ports import Tariffs
 from gateway.ocpi.versions.wire import Wire
+from gateway.services.tariffs import TariffBook
 
 
 class TariffsSender:
     """The list."""
 
-    def __init__(self, wire: Wire, platform: Platform, tariffs: Tariffs) -> None:
+    def __init__(self, wire: Wire, platform: Platform, tariffs: TariffBook) -> None:
         self._wire = wire
         self._platform = platform
         self._tariffs = tariffs

@@ -1,21 +1,17 @@
 """What each message of an OCPP 1.6 charge point does, and what it is answered."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from functools import partial
 
-from gateway.domain import timestamps
-from gateway.ocpp.charge_point_services import (
-    Authorizing,
-    ChargePointServices,
-    Provisioning,
-    Status,
-    Transactions,
-)
+from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Handler, Payload
-from gateway.ocpp.kept import keeping
+from gateway.ocpp.handlers import boot_answer, heartbeat, keeping
 from gateway.ocpp.v16 import translate
+from gateway.services.authorization import AuthorizationService
+from gateway.services.provisioning import Provisioning
 from gateway.services.station_state import StationState
+from gateway.services.status import StatusService
+from gateway.services.transactions import TransactionService
 
 # The messages that are kept and answered, with the answer. The last five are the security
 # extension's: they arrive from charge points that never say they have it (ocpp-rules 19).
@@ -46,7 +42,9 @@ def routes(services: ChargePointServices) -> Mapping[str, Handler]:
     }
 
 
-async def authorize(authorization: Authorizing, state: StationState, payload: Payload) -> Payload:
+async def authorize(
+    authorization: AuthorizationService, state: StationState, payload: Payload
+) -> Payload:
     """Authorize.req."""
     decision = await authorization.authorize(state, translate.token(payload["idTag"]))
     return {"idTagInfo": translate.id_tag_info(decision)}
@@ -56,23 +54,11 @@ async def boot_notification(
     provisioning: Provisioning, state: StationState, payload: Payload
 ) -> Payload:
     """BootNotification.req."""
-    decision = await provisioning.booted(state, translate.booted(payload))
-    return {
-        "status": decision.status,
-        "currentTime": timestamps.to_text(decision.now),
-        "interval": decision.interval,
-    }
-
-
-async def heartbeat(
-    now: Callable[[], datetime], _state: StationState, _payload: Payload
-) -> Payload:
-    """Heartbeat.req: the station sets its clock by the answer."""
-    return {"currentTime": timestamps.to_text(now())}
+    return boot_answer(await provisioning.booted(state, translate.booted(payload)))
 
 
 async def meter_values(
-    transactions: Transactions, state: StationState, payload: Payload
+    transactions: TransactionService, state: StationState, payload: Payload
 ) -> Payload:
     """MeterValues.req."""
     await transactions.metered(state, translate.metered(payload))
@@ -80,7 +66,7 @@ async def meter_values(
 
 
 async def start_transaction(
-    transactions: Transactions, state: StationState, payload: Payload
+    transactions: TransactionService, state: StationState, payload: Payload
 ) -> Payload:
     """StartTransaction.req: there is a transaction id whatever becomes of the token."""
     answer = await transactions.started(state, translate.started(payload))
@@ -90,14 +76,16 @@ async def start_transaction(
     }
 
 
-async def status_notification(status: Status, state: StationState, payload: Payload) -> Payload:
+async def status_notification(
+    status: StatusService, state: StationState, payload: Payload
+) -> Payload:
     """StatusNotification.req."""
     await status.reported(state, translate.status(payload))
     return {}
 
 
 async def stop_transaction(
-    transactions: Transactions, state: StationState, payload: Payload
+    transactions: TransactionService, state: StationState, payload: Payload
 ) -> Payload:
     """StopTransaction.req: idTagInfo only for a stop that came with a token."""
     decision = await transactions.stopped(state, translate.stopped(payload))

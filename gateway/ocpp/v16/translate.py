@@ -119,7 +119,7 @@ def _history(meter_values: Any) -> tuple[Reading, ...]:
     kept: list[Reading] = []
     for meter_value in meter_values:
         try:
-            kept.extend(readings((meter_value,)))
+            kept.extend(wire.readings((meter_value,), sample))
         except Refused as refused:
             log.warning("meter value left out of a stop", reason=str(refused))
     return tuple(kept)
@@ -130,21 +130,8 @@ def metered(payload: Payload) -> MeterReported:
     transaction_id = wire.optional_integer(payload, "transactionId")
     return MeterReported(
         wire.evse_number(payload["connectorId"], "connectorId"),
-        readings(payload["meterValue"]),
+        wire.readings(payload["meterValue"], sample),
         None if transaction_id is None else str(transaction_id),
-    )
-
-
-def readings(meter_values: Any) -> tuple[Reading, ...]:
-    """A list of MeterValue."""
-    return tuple(
-        [
-            Reading(
-                wire.time(meter_value),
-                tuple([sample(value) for value in meter_value["sampledValue"]]),
-            )
-            for meter_value in meter_values
-        ]
     )
 
 

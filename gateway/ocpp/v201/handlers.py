@@ -1,22 +1,18 @@
 """What each message of an OCPP 2.0.1 charging station does, and what it is answered."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from functools import partial
 
-from gateway.domain import timestamps
 from gateway.domain.tokens import Authorization, AuthorizationStatus
-from gateway.ocpp.charge_point_services import (
-    Authorizing,
-    ChargePointServices,
-    Provisioning,
-    Status,
-    Transactions,
-)
+from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Handler, Payload
-from gateway.ocpp.kept import keeping
+from gateway.ocpp.handlers import boot_answer, heartbeat, keeping
 from gateway.ocpp.v201 import translate
+from gateway.services.authorization import AuthorizationService
+from gateway.services.provisioning import Provisioning
 from gateway.services.station_state import StationState
+from gateway.services.status import StatusService
+from gateway.services.transactions import TransactionService
 
 # The messages that are kept and answered, with the answer. Reports come in parts that may be
 # lost (ocpp-rules 27): each part is kept as it is.
@@ -61,7 +57,9 @@ def routes(services: ChargePointServices) -> Mapping[str, Handler]:
     }
 
 
-async def authorize(authorization: Authorizing, state: StationState, payload: Payload) -> Payload:
+async def authorize(
+    authorization: AuthorizationService, state: StationState, payload: Payload
+) -> Payload:
     """AuthorizeRequest. NoAuthorization needs nobody's word (C02)."""
     token = translate.token(payload["idToken"])
     if token is None:
@@ -74,37 +72,27 @@ async def boot_notification(
     provisioning: Provisioning, state: StationState, payload: Payload
 ) -> Payload:
     """BootNotificationRequest."""
-    decision = await provisioning.booted(state, translate.booted(payload))
-    return {
-        "currentTime": timestamps.to_text(decision.now),
-        "interval": decision.interval,
-        "status": decision.status,
-    }
-
-
-async def heartbeat(
-    now: Callable[[], datetime], _state: StationState, _payload: Payload
-) -> Payload:
-    """HeartbeatRequest: the station sets its clock by the answer."""
-    return {"currentTime": timestamps.to_text(now())}
+    return boot_answer(await provisioning.booted(state, translate.booted(payload)))
 
 
 async def meter_values(
-    transactions: Transactions, state: StationState, payload: Payload
+    transactions: TransactionService, state: StationState, payload: Payload
 ) -> Payload:
     """MeterValuesRequest."""
     await transactions.metered(state, translate.metered(payload))
     return {}
 
 
-async def status_notification(status: Status, state: StationState, payload: Payload) -> Payload:
+async def status_notification(
+    status: StatusService, state: StationState, payload: Payload
+) -> Payload:
     """StatusNotificationRequest."""
     await status.reported(state, translate.status(payload))
     return {}
 
 
 async def transaction_event(
-    transactions: Transactions, state: StationState, payload: Payload
+    transactions: TransactionService, state: StationState, payload: Payload
 ) -> Payload:
     """TransactionEventRequest: idTokenInfo exactly when an idToken was asked (ocpp-rules 22)."""
     event = translate.transaction(payload)

@@ -15,7 +15,7 @@ from gateway.domain.events import (
     TransactionPhase,
     TransactionReported,
 )
-from gateway.domain.meter import Measurand, Reading, ReadingContext, Sample
+from gateway.domain.meter import Measurand, ReadingContext, Sample
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, TokenType
 from gateway.ocpp import wire
 
@@ -144,27 +144,14 @@ def transaction(payload: Payload) -> TransactionReported:
         reservation_id=wire.optional_integer(payload, "reservationId"),
         stopped_reason=info.get("stoppedReason"),
         offline=payload.get("offline", False),
-        readings=readings(payload.get("meterValue", ())),
+        readings=wire.readings(payload.get("meterValue", ()), sample),
     )
 
 
 def metered(payload: Payload) -> MeterReported:
     """MeterValuesRequest: outside of transactions, and never attached to one by guess."""
     return MeterReported(
-        wire.evse_number(payload["evseId"], "evseId"), readings(payload["meterValue"])
-    )
-
-
-def readings(meter_values: Any) -> tuple[Reading, ...]:
-    """A list of MeterValueType."""
-    return tuple(
-        [
-            Reading(
-                wire.time(meter_value),
-                tuple([sample(value) for value in meter_value["sampledValue"]]),
-            )
-            for meter_value in meter_values
-        ]
+        wire.evse_number(payload["evseId"], "evseId"), wire.readings(payload["meterValue"], sample)
     )
 
 

@@ -22,9 +22,6 @@ from simulators.partner.v2_2_1.types import (
 AllowedType = Literal["ALLOWED", "BLOCKED", "EXPIRED", "NO_CREDIT", "NOT_ALLOWED"]
 WhitelistType = Literal["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"]
 ProfileType = Literal["CHEAP", "FAST", "GREEN", "REGULAR"]
-CommandType = Literal[
-    "CANCEL_RESERVATION", "RESERVE_NOW", "START_SESSION", "STOP_SESSION", "UNLOCK_CONNECTOR"
-]
 CommandResponseType = Literal["NOT_SUPPORTED", "REJECTED", "ACCEPTED", "UNKNOWN_SESSION"]
 CommandResultType = Literal[
     "ACCEPTED",

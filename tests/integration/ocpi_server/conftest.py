@@ -285,7 +285,6 @@ class Gateway:
         client = OcpiClient(safe)
         self.received = ReceivedTokens(self.store.tokens, self.directory)
         self.platform = Platform(self.parties, "http://127.0.0.1:1/")
-        self.platform = Platform(self.parties, "http://127.0.0.1:1/")
         self.pull = TokenPull(
             client,
             self.directory,
