@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 # What a log line must never carry (security-and-faults 7), whatever key a caller chooses for it.
 _SECRET_KEY = re.compile(r"password|secret|authorization$|token$|token_[abc]$", re.IGNORECASE)
@@ -39,9 +40,23 @@ def configure(level: str = "INFO", *, as_json: bool | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
     )
+    hide_broken_requests()
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.getLevelNamesMapping()[level], logging.WARNING))
+
+
+def hide_broken_requests() -> None:
+    """Let aiohttp log that a request was no HTTP, but not its text: secrets may be in it."""
+    logging.getLogger("aiohttp.server").addFilter(without_what_was_sent)
+
+
+def without_what_was_sent(record: logging.LogRecord) -> bool:
+    """Strip the record of a peer's mistake, which is no error of ours; keep all others."""
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 def mask_secrets(

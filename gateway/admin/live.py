@@ -88,9 +88,8 @@ class Listener:
 class LiveEvents:
     """Watches the store and this node's connections for all listeners."""
 
-    def __init__(self, services: Services, seconds: float = _SECONDS) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._seconds = seconds
         self._listeners: set[Listener] = set()
         self._watcher: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
@@ -143,7 +142,7 @@ class LiveEvents:
         unsubscribe = self._services.store.bus.subscribe("superseded", self._connected_somewhere)
         try:
             while True:
-                await asyncio.sleep(self._seconds)
+                await asyncio.sleep(_SECONDS)
                 try:
                     async for event in self._changes(partners):
                         for listener in self._listeners:

@@ -1,13 +1,14 @@
 """`gateway charge-point`: the registry, and calls to stations."""
 
 import secrets
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gateway import exact_json
-from gateway.cli.api import connect, segment
+from gateway.cli.api import OperatorApi, Refused, connect, segment
 from gateway.cli.output import (
     Json,
     Url,
@@ -36,6 +37,9 @@ def add(
     password_file: Annotated[
         Path | None, typer.Option(help="16 to 40 bytes; `-`: standard input; default: made.")
     ] = None,
+    new_password: Annotated[
+        bool, typer.Option("--new-password", help="Make one, in place of the known one.")
+    ] = False,
     party: Annotated[str | None, typer.Option(help="As NL*ABC; default: the first party.")] = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="It may not connect.")] = False,
     quirk: Annotated[list[str] | None, typer.Option(help="May be given more than once.")] = None,
@@ -43,7 +47,10 @@ def add(
     url: Url = None,
     json_output: Json = False,
 ) -> None:
-    """Register a charge point, or change one. A password that was made is shown this once."""
+    """Register a charge point, or change one. A password that was made is shown this once.
+
+    One that is registered keeps its password unless a new one is asked for: the charger knows it.
+    """
     api, path = connect(url), f"/charge-points/{segment(identity)}"
     body: dict[str, Any] = {
         "security_profile": security_profile,
@@ -56,7 +63,7 @@ def add(
     made = None
     if password_file is not None:
         body["password"] = _read_password(password_file)
-    elif security_profile in _BASIC_AUTH:
+    elif security_profile in _BASIC_AUTH and (new_password or not _is_registered(api, path)):
         body["password"] = made = secrets.token_urlsafe(_PASSWORD_BYTES)
     status, shown = api.call("PUT", path, body)
     if json_output:
@@ -133,6 +140,16 @@ def remove(identity: Identity, url: Url = None) -> None:
     """Remove a charge point; its transactions, sessions and CDRs stay."""
     connect(url).call("DELETE", f"/charge-points/{segment(identity)}")
     print_line(f"{identity} removed")
+
+
+def _is_registered(api: OperatorApi, path: str) -> bool:
+    try:
+        api.get(path)
+    except Refused as refused:
+        if refused.status == HTTPStatus.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def _connectors(charge_point: dict[str, Any]) -> str:

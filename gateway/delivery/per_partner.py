@@ -35,6 +35,8 @@ from gateway.store import Store, StoreError
 _SLACK = 256
 
 _log = structlog.get_logger(__name__)
+
+_STORE_AWAY = "deliveries wait for the store"
 _deliveries = Counter("gateway_deliveries_total", "Pushes to partners", ["kind", "verdict"])
 _seconds = Histogram("gateway_delivery_seconds", "Duration of a push", ["kind"])
 _owed = Gauge("gateway_delivery_owed_objects", "Objects owed, as last seen", ["partner"])
@@ -147,9 +149,7 @@ class PerPartner:
             try:
                 seconds = await self._step()
             except StoreError as error:
-                _log.warning(
-                    "deliveries wait for the store", partner=self.partner_id, why=str(error)
-                )
+                _log.warning(_STORE_AWAY, partner=self.partner_id, why=str(error))
                 seconds = self._policy.backoff.first
             except Exception:
                 # A mistake of ours with this partner's record: the others must not notice, and
@@ -270,7 +270,8 @@ class PerPartner:
         except StoreError as error:
             # Not the partner's fault, but without the store nothing can be settled, and pushing
             # the same object over and over would be worse than a pause.
-            self._failed(f"the store did not answer: {error}", began, None)
+            _log.warning(_STORE_AWAY, partner=self.partner_id, why=str(error))
+            self._pause(f"the store did not answer: {error}", began, None)
 
     async def _deliver(self, partner: Partner, owing: Owing) -> Verdict:
         try:
@@ -315,9 +316,12 @@ class PerPartner:
         _failures.labels(self.partner_id).set(0)
 
     def _failed(self, why: str, began: float, retry_after: float | None) -> None:
-        now = self._clock.elapsed()
         if not self._backoff.failing:
             _log.warning("partner does not answer", partner=self.partner_id, why=why)
+        self._pause(why, began, retry_after)
+
+    def _pause(self, why: str, began: float, retry_after: float | None) -> None:
+        now = self._clock.elapsed()
         self._backoff = self._backoff.failed(
             now, self._random.random(), began=began, retry_after=retry_after
         )

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 def to_text(moment: datetime) -> str:
     """Write UTC with milliseconds and `Z`, 24 characters; finer fractions are cut off."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    # not by strftime, which leaves out the leading zeros of early years
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def from_text(text: str) -> datetime:

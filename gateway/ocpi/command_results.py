@@ -30,9 +30,8 @@ _log = structlog.get_logger(__name__)
 class CommandResultSender:
     """The `CommandResults` of gateway.services over OCPI."""
 
-    def __init__(self, client: OcpiClient, *, seconds: float = _SECONDS) -> None:
+    def __init__(self, client: OcpiClient) -> None:
         self._client = client
-        self._seconds = seconds
 
     async def send(
         self,
@@ -58,7 +57,7 @@ class CommandResultSender:
                 response_url,
                 routing=Routing(party, to_party) if to_party else None,
                 body=body,
-                timeout=self._seconds,
+                timeout=_SECONDS,
                 fresh=True,
             )
         except PartnerError as error:

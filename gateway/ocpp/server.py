@@ -27,7 +27,7 @@ from gateway.ocpp.limits import LoginLimiter, SwapLimiter
 from gateway.ocpp.link import Link, LinkLimits
 from gateway.ocpp.socket import ChargePointSocket
 from gateway.services.station_state import StationState
-from gateway.store import StoreError
+from gateway.store import Fenced, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -226,6 +226,10 @@ class OcppServer:
                 remote=admitted.remote,
                 station=dialect.station(link),
             )
+        except Fenced:
+            log.info("superseded while it connected", charge_point=link.identity)
+            await connection.close(CloseCode.NORMAL_CLOSURE, "superseded by a newer connection")
+            return
         except StoreError as error:
             log.error("not connected", charge_point=link.identity, reason=repr(error))
             await connection.close(CloseCode.TRY_AGAIN_LATER)

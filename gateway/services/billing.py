@@ -22,9 +22,10 @@ log = structlog.get_logger(__name__)
 
 NO_LOCATION = "no location for this EVSE"
 START_MISSING = "start missing"
+CLOCK_WRONG = "start or end cannot be right"
 
-# With one of these the energy or the place is not known: the CDR is held for the operator.
-HOLDING = frozenset({NO_LOCATION, START_MISSING, WENT_BACK})
+# With one of these the energy, the time or the place is not known: the CDR is held.
+HOLDING = frozenset({NO_LOCATION, START_MISSING, CLOCK_WRONG, WENT_BACK})
 
 
 class Billing:

@@ -305,6 +305,10 @@ class ChargePoints:
     async def _offline(self, gone: StationState) -> None:
         """Publish UNKNOWN for every EVSE. A newer connection's epoch makes this a no-op."""
         stations = self._store.party(gone.party).stations
+        # asked first: with nothing to publish no write below would be refused
+        if not await stations.is_newest(gone.fence):
+            log.debug("came back", charge_point=gone.identity)
+            return
         now = self._now()
         state = StationState(gone.record, gone.fence, "", now, now, connected=False)
         self._read_fields(state, await stations.load(state.identity))

@@ -5,7 +5,7 @@ Nothing here waits or writes; `transaction_book` makes the results durable.
 
 import uuid
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain.energy import EnergyMeter
@@ -18,7 +18,7 @@ from gateway.domain.events import (
 from gateway.domain.meter import Reading
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef
 from gateway.domain.transactions import TokenSeen, Transaction, TransactionState
-from gateway.services.billing import START_MISSING
+from gateway.services.billing import CLOCK_WRONG, START_MISSING
 
 START_UNREAD = "energy counted from the first reading, after the start"
 
@@ -27,6 +27,9 @@ _QUIET_TRIGGERS = frozenset({"MeterValuePeriodic", "MeterValueClock"})
 
 # The token of such an event is the one that was presented to stop.
 _STOPPING_TRIGGERS = frozenset({"StopAuthorized"})
+
+_FIRST_YEAR = 2010  # OCPP is not older
+_LONGEST = timedelta(days=31)
 
 
 def natural_key(event: TransactionStarted) -> str:
@@ -117,6 +120,8 @@ def ended(transaction: Transaction, at: datetime, reason: str | None) -> Transac
     energy = transaction.energy
     if energy.seen_from is not None and energy.seen_from > transaction.started_at:
         transaction = transaction.flagged(START_UNREAD)
+    if not _believable(transaction.started_at, at):
+        transaction = transaction.flagged(CLOCK_WRONG)
     stopped_at = max(at, transaction.started_at)
     stop_wh = transaction.meter_stop_wh
     return replace(
@@ -127,6 +132,11 @@ def ended(transaction: Transaction, at: datetime, reason: str | None) -> Transac
         meter_stop_wh=energy.last_wh if stop_wh is None else stop_wh,
         periods=transaction.periods.advance(energy.delivered_wh).finish(stopped_at),
     )
+
+
+def _believable(start: datetime, end: datetime) -> bool:
+    """Whether a station's clock can have been right: stations boot in 1970 until answered."""
+    return start.year >= _FIRST_YEAR and timedelta(0) <= end - start <= _LONGEST
 
 
 def decided(transaction: Transaction) -> Authorization:

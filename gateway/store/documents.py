@@ -88,14 +88,12 @@ class Documents:
             change.number(self._keys.documents_order(self._kind, partner_id), self._count, member)
         change.zadd_max(self._updated, member, to_milliseconds(updated))
 
-    def remove(self, change: Change, id: str, partner_id: str | None = None) -> None:
-        """Remove a document, from its partner's lists too."""
+    def remove(self, change: Change, id: str) -> None:
+        """Remove a document; from a partner's list of its own `hide` takes it."""
         member = folded(id)
         change.hdel(self._documents, member)
         change.zrem(self._order, member)
         change.zrem(self._updated, member)
-        if partner_id is not None:
-            change.zrem(self._keys.documents_order(self._kind, partner_id), member)
 
     def hide(self, change: Change, id: str, partner_id: str) -> None:
         """Take a document out of one partner's lists; it stays in the others."""

@@ -65,6 +65,11 @@ class Stations:
             return None
         return Route(node.decode(), int(epoch), protocol.decode(), from_text(at.decode()))
 
+    async def is_newest(self, fence: Fence) -> bool:
+        """Whether nobody has connected since, be it that the connection has ended."""
+        epoch = await self._server.command("HGET", self._keys.station(fence.identity), EPOCH)
+        return epoch is not None and int(epoch) == fence.epoch
+
     async def load(self, identity: str) -> dict[str, Any]:
         """Everything that `put` has kept, whether or not the charge point is connected."""
         return _state(await self._server.command("HGETALL", self._keys.station(identity)))

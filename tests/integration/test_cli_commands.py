@@ -154,6 +154,16 @@ async def test_a_password_comes_from_a_file_and_is_not_shown(
     assert "16 to 40 bytes" in again.err
 
 
+async def test_changing_a_charge_point_keeps_the_password_that_the_charger_knows(
+    gateway: Gateway, shell: Shell
+) -> None:
+    await shell.run("charge-point", "add", "CP1")
+    changed = await shell.run("charge-point", "add", "CP1", "--quirk", "q")
+    assert (changed.status, changed.out) == (0, "CP1 changed\n")
+    renewed = await shell.run("charge-point", "add", "CP1", "--new-password", "--json")
+    assert len(renewed.json["password"]) == 20
+
+
 async def test_locations_go_in_and_come_out_again(gateway: Gateway, shell: Shell) -> None:
     path = shell.file("locations.json", [LOCATION, LOCATION | {"id": "LOC2"}])
     assert (await shell.run("location", "import", path)).out == "LOC1: created\nLOC2: created\n"

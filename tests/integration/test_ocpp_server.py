@@ -38,32 +38,16 @@ from gateway.ocpp.tls import server_context
 from gateway.services.charge_points import ConnectionRefused
 from gateway.services.ports import CallError, CallResult, CallTimeout, InvalidCall, NotConnected
 from gateway.services.ports import Station as StationPort
+from gateway.services.provisioning import BootDecision
 from gateway.services.station_state import StationState
+from gateway.services.transactions import StartAnswer, TransactionAnswer
 from gateway.store import Fence, Fenced, StoreUnavailable
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PASSWORD = b"pass\x00:word\xff-of-20-bytes"
 ACCEPTED = Authorization(AuthorizationStatus.ACCEPTED)
 BLOCKED = Authorization(AuthorizationStatus.BLOCKED)
-
-
-@dataclass
-class Decision:
-    status: str = "Accepted"
-    interval: int = 300
-    now: datetime = NOW
-
-
-@dataclass
-class StartAnswer:
-    transaction_id: str
-    authorization: Authorization
-
-
-@dataclass
-class TransactionAnswer:
-    authorization: Authorization | None
-    total_cost: Decimal | None
+BOOTED = BootDecision("Accepted", 300, NOW)
 
 
 @dataclass
@@ -75,10 +59,11 @@ class Services:
     states: list[StationState] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     quirks: frozenset[str] = frozenset()
-    boot: Decision = field(default_factory=Decision)
+    boot: BootDecision = BOOTED
     authorization: Authorization = ACCEPTED
     before: Callable[[Any], Awaitable[None]] | None = None
     store_is_away: bool = False
+    overtaken: bool = False
     verified: int = 0
 
     async def _note(self, event: Any) -> None:
@@ -100,6 +85,8 @@ class Services:
     async def connect(
         self, record: ChargePointRecord, *, protocol: str, remote: str, station: StationPort
     ) -> StationState:
+        if self.overtaken:
+            raise Fenced(record.identity, 1, 2)
         state = StationState(record, Fence(record.identity, 1), protocol, NOW, NOW)
         self.stations[record.identity] = station
         self.states.append(state)
@@ -111,7 +98,7 @@ class Services:
     def seen(self, state: StationState) -> None:
         state.last_seen = NOW + timedelta(seconds=1)
 
-    async def booted(self, state: StationState, event: Booted) -> Decision:
+    async def booted(self, state: StationState, event: Booted) -> BootDecision:
         await self._note(event)
         state.boot_accepted = self.boot.status == "Accepted"
         return self.boot
@@ -477,7 +464,7 @@ async def test_before_the_boot_is_accepted_other_calls_get_a_security_error(
 
 async def test_while_the_boot_is_pending_only_what_we_triggered_passes(site: Site) -> None:
     """ocpp-rules 29"""
-    site.services.boot = Decision("Pending")
+    site.services.boot = BootDecision("Pending", 300, NOW)
     async with site.knock(protocols=("ocpp2.0.1",)) as socket:
         charger = Charger(socket)
         assert (await charger.boot())[2]["status"] == "Pending"
@@ -909,6 +896,15 @@ async def test_what_is_not_durable_gets_no_answer_and_the_socket_closes_with_101
             await charger.receive()
         assert charger.socket.close_code == 1011
     assert len(site.services.events) == 1
+
+
+async def test_a_connection_overtaken_while_it_connects_ends_quietly(site: Site) -> None:
+    """security-and-faults S2: a charger that reconnects at once is nothing to alert about."""
+    site.services.overtaken = True
+    with capture_logs() as logs:
+        async with site.knock(protocols=("ocpp1.6",)) as socket:
+            assert await Charger(socket).closed() == 1000
+    assert [log["log_level"] for log in logs if log.get("charge_point") == "CP1"] == ["info"]
 
 
 async def test_a_fenced_connection_ends_quietly(site: Site) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.domain.commands import Command, CommandOutcome
 from gateway.domain.events import (
@@ -453,6 +454,31 @@ async def test_an_unknown_token_gets_a_transaction_but_no_session(house: House) 
     await house.transactions.stopped(state, stop(answer.transaction_id, 60, 2000))
     assert await house.sessions() == []
     assert await house.cdrs() == []
+
+
+@pytest.mark.parametrize(
+    ("begin", "minutes"),
+    [
+        (datetime(1970, 1, 1, 0, 1, tzinfo=UTC), 5),
+        (datetime(1970, 1, 1, 0, 1, tzinfo=UTC), 60 * 24 * 365 * 56),
+        (T0, -5),
+        (T0, 60 * 24 * 32),
+    ],
+)
+async def test_times_that_cannot_be_right_hold_the_cdr(
+    house: House, begin: datetime, minutes: int
+) -> None:
+    """security-and-faults R20: a clock at 1970 must not become 56 years of TIME."""
+    state = await house.connect()
+    answer = await house.transactions.started(state, start(at=begin))
+    end = begin + timedelta(minutes=minutes)
+    stopped = TransactionStopped(answer.transaction_id, end, Decimal(2000))
+    await house.transactions.stopped(state, stopped)
+    assert await house.cdrs() == []
+    transaction = await house.store.party(PARTY).transactions.get("CP1", answer.transaction_id)
+    assert transaction is not None
+    assert transaction["state"] == "ENDED"
+    assert "start or end cannot be right" in transaction["flags"]
 
 
 async def test_a_stop_below_the_start_holds_the_cdr(house: House) -> None:
@@ -1089,6 +1115,42 @@ async def test_a_station_that_does_not_return_after_a_restart_becomes_unknown(
     assert await house.evse_status() == "AVAILABLE"
     await house.charge_points.sweep()
     assert await house.evse_status() == "UNKNOWN"
+
+
+async def test_a_station_without_a_location_that_came_back_is_not_called_offline(
+    house: House,
+) -> None:
+    """Nothing of it is published, so no fenced write tells that it came back."""
+    publisher = EvsePublisher(house.store, house.partners, house.clock)
+    billing = Billing(house.store, "EUR", house.clock)
+    charge_points = ChargePoints(
+        house.store,
+        house.router,
+        publisher,
+        billing,
+        node_id="node-1",
+        offline_after=0.3,
+        now=house.clock,
+    )
+
+    async def connect(identity: str) -> StationState:
+        record = await charge_points.put(identity, security_profile=0, password=None, party=PARTY)
+        return await charge_points.connect(
+            record, protocol="ocpp1.6", remote="127.0.0.1", station=FakeStation()
+        )
+
+    def offline() -> list[str]:
+        return [log["charge_point"] for log in logs if log["event"] == "offline"]
+
+    with capture_logs() as logs:
+        await charge_points.disconnect(await connect("BACK"))
+        await connect("BACK")
+        await charge_points.disconnect(await connect("GONE"))
+        async with asyncio.timeout(10):
+            while "GONE" not in offline():  # noqa: ASYNC110 - a log tells nobody
+                await asyncio.sleep(0.01)
+        await charge_points.close()
+    assert offline() == ["GONE"]
 
 
 async def test_a_sweep_leaves_connected_stations_alone(house: House) -> None:

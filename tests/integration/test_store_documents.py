@@ -122,7 +122,8 @@ async def test_a_partner_sees_its_own_documents_only(store: Store, party: PartyS
 async def test_a_removed_document_leaves_every_list(store: Store, party: PartyStore) -> None:
     await put(store, party, "a", NOON, "p1")
     change = party.change()
-    party.sessions.remove(change, "A", "p1")
+    party.sessions.hide(change, "A", "p1")
+    party.sessions.remove(change, "A")
     await store.commit(change)
 
     assert await party.sessions.get("a") is None
