@@ -90,8 +90,8 @@ class TransactionBook:
             )
         state.open[run.transaction.id] = run
         self._billing.snapshot(change, state, run)
-        self._list(state, change, run.transaction)
-        self.write(state, change, run, readings)
+        self._put(state, change, run.transaction, readings)
+        self._billing.session(change, state.party, run)
         published = dict(state.published)
         self._publisher.refresh(state, (run.transaction.evse_id,), change)
         try:
@@ -124,7 +124,10 @@ class TransactionBook:
         readings: tuple[Reading, ...],
     ) -> Bill | None:
         """Add the transaction's record, its readings and its Session to a change."""
-        self._record(state, change, run, readings)
+        transaction = run.transaction
+        transactions = self._store.party(state.party).transactions
+        transactions.update(change, state.identity, transaction.id, transaction)
+        transactions.add_readings(change, state.identity, transaction.id, readings)
         return self._billing.session(change, state.party, run)
 
     def progressed(
@@ -161,8 +164,7 @@ class TransactionBook:
         bill = self._billing.session(change, state.party, run)
         billed = self._billing.cdr(change, state.party, run)
         run.transaction = replace(run.transaction, billed=billed)
-        self._list(state, change, run.transaction)
-        self._record(state, change, run, readings)
+        self._put(state, change, run.transaction, readings)
         was_open = state.open.pop(transaction.id, None)
         published, evses = dict(state.published), dict(state.evses)
         self._vacate(state, change, run.transaction)
@@ -208,8 +210,14 @@ class TransactionBook:
         stations = self._store.party(state.party).stations
         stations.put(change, state.identity, f"evse:{evse_id}", after)
 
-    def _list(self, state: StationState, change: Change, transaction: Transaction) -> None:
-        """Give a transaction its place in the lists: at its start, and again at its end."""
+    def _put(
+        self,
+        state: StationState,
+        change: Change,
+        transaction: Transaction,
+        readings: tuple[Reading, ...],
+    ) -> None:
+        """Record a transaction and give it its place in the lists: at its start and its end."""
         transactions = self._store.party(state.party).transactions
         transactions.put(
             change,
@@ -220,17 +228,6 @@ class TransactionBook:
             started=transaction.started_at,
         )
         transactions.put_session(change, transaction.session_id, state.identity, transaction.id)
-
-    def _record(
-        self,
-        state: StationState,
-        change: Change,
-        run: RunningTransaction,
-        readings: tuple[Reading, ...],
-    ) -> None:
-        transaction = run.transaction
-        transactions = self._store.party(state.party).transactions
-        transactions.update(change, state.identity, transaction.id, transaction)
         transactions.add_readings(change, state.identity, transaction.id, readings)
 
 

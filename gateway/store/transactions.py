@@ -61,10 +61,9 @@ class Transactions:
         started: datetime,
     ) -> None:
         """Store a transaction; `is_open` False takes it off the list of open ones."""
+        self.update(change, identity, transaction_id, document)
         field = transaction_field(identity, transaction_id)
         start = to_milliseconds(started)
-        change.hset(self._keys.transactions, field, exact_json.dumps(document))
-        change.hdel(self._keys.transactions_progress, field)
         change.zadd(self._keys.transactions_order, field, start)
         change.zadd(self._keys.station_transactions(identity), transaction_id, start)
         if is_open:
