@@ -178,7 +178,7 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
     )
     await _started(stack, deliveries.start, deliveries.close)
     commands = CommandService(
-        store, house.catalogue, house.router, CommandResultSender(house.client), utc_now
+        store, house.catalogue, house.router, CommandResultSender(house.client)
     )
     stack.push_async_callback(commands.close)
 

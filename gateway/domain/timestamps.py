@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+FIRST_YEAR = 2010
+"""No charge point spoke OCPP before: a clock that shows less is not set (stations boot in 1970)."""
+
 
 def to_text(moment: datetime) -> str:
     """Write UTC with milliseconds and `Z`, 24 characters; finer fractions are cut off."""

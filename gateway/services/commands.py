@@ -11,7 +11,6 @@ import hashlib
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -73,13 +72,11 @@ class CommandService:
         catalogue: LocationCatalogue,
         router: StationRouter,
         results: CommandResults,
-        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._router = router
         self._results = results
-        self._now = now
         self._running: set[asyncio.Task[None]] = set()
 
     async def start_session(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from gateway.domain.events import ChargingState, ConnectorState, ConnectorStatusReported
 from gateway.domain.evse_status import ConnectorReport, EvseReports
+from gateway.domain.timestamps import FIRST_YEAR
 from gateway.services.evse_publisher import EvsePublisher
 from gateway.services.station_state import STATION, StationState
 from gateway.services.transactions import TransactionService
@@ -27,7 +28,6 @@ CHARGING_STATE_OF_CONNECTOR: dict[ConnectorState, ChargingState | None] = {
 }
 
 
-_NO_CLOCK_BEFORE = 2010  # years in which no charge point spoke OCPP
 _AHEAD = timedelta(hours=1)
 
 
@@ -85,7 +85,7 @@ class StatusService:
         set, at 1970, would make news look old.
         """
         now = self._now()
-        return at if at.year >= _NO_CLOCK_BEFORE and at <= now + _AHEAD else now
+        return at if at.year >= FIRST_YEAR and at <= now + _AHEAD else now
 
 
 def _nothing() -> None:

@@ -16,6 +16,7 @@ from gateway.domain.events import (
     TransactionStopped,
 )
 from gateway.domain.meter import Reading
+from gateway.domain.timestamps import FIRST_YEAR
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef
 from gateway.domain.transactions import TokenSeen, Transaction, TransactionState
 from gateway.services.billing import CLOCK_WRONG, START_MISSING
@@ -28,7 +29,6 @@ _QUIET_TRIGGERS = frozenset({"MeterValuePeriodic", "MeterValueClock"})
 # The token of such an event is the one that was presented to stop.
 _STOPPING_TRIGGERS = frozenset({"StopAuthorized"})
 
-_FIRST_YEAR = 2010  # OCPP is not older
 _LONGEST = timedelta(days=31)
 
 
@@ -135,8 +135,8 @@ def ended(transaction: Transaction, at: datetime, reason: str | None) -> Transac
 
 
 def _believable(start: datetime, end: datetime) -> bool:
-    """Whether a station's clock can have been right: stations boot in 1970 until answered."""
-    return start.year >= _FIRST_YEAR and timedelta(0) <= end - start <= _LONGEST
+    """Whether a station's clock can have been right."""
+    return start.year >= FIRST_YEAR and timedelta(0) <= end - start <= _LONGEST
 
 
 def decided(transaction: Transaction) -> Authorization:

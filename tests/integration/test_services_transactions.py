@@ -244,7 +244,7 @@ async def house(store: Store) -> AsyncIterator[House]:
     charge_points = ChargePoints(
         store, router, publisher, billing, node_id="node-1", offline_after=0, now=clock
     )
-    commands = CommandService(store, catalogue, router, results, clock)
+    commands = CommandService(store, catalogue, router, results)
     status = StatusService(store, publisher, transactions, clock)
     await charge_points.put("CP1", security_profile=0, password=None, party=PARTY)
     await tariffs.put(PARTY, TARIFF)
