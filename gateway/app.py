@@ -34,6 +34,7 @@ from gateway.services.billing import Billing
 from gateway.services.charge_points import ChargePoints
 from gateway.services.commands import CommandService
 from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.initiative import Initiative
 from gateway.services.locations import LocationCatalogue
 from gateway.services.own_tokens import OwnTokens
 from gateway.services.parties import PartyBook, PartyInfo
@@ -122,6 +123,7 @@ class _House:
     transactions: TransactionService
     status: StatusService
     provisioning: Provisioning
+    initiative: Initiative
     router: StationRouter
     charge_points: ChargePoints
     stale: StaleTransactions
@@ -136,11 +138,13 @@ def _services(settings: Settings, store: Store, http: SafeHttp) -> _House:
     authorization = AuthorizationService(store, partners, RealTimeAuthorizer(client), now)
     transactions = TransactionService(store, authorization, billing, publisher)
     router = StationRouter(store, node_id)
+    initiative = Initiative(router)
     charge_points = ChargePoints(
         store,
         router,
         publisher,
         billing,
+        initiative,
         node_id=node_id,
         offline_after=settings.offline_after,
         now=now,
@@ -155,7 +159,8 @@ def _services(settings: Settings, store: Store, http: SafeHttp) -> _House:
         authorization=authorization,
         transactions=transactions,
         status=StatusService(store, publisher, transactions, now),
-        provisioning=Provisioning(store, settings.heartbeat_interval, now),
+        provisioning=Provisioning(store, initiative, settings.heartbeat_interval, now),
+        initiative=initiative,
         router=router,
         charge_points=charge_points,
         stale=StaleTransactions(store, charge_points, router, transactions, node_id),
@@ -169,6 +174,7 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
     house = _services(settings, store, http)
     await _started(stack, house.partners.load, house.partners.close)
     stack.push_async_callback(house.charge_points.close)
+    stack.push_async_callback(house.initiative.close)
     deliveries = Deliveries(
         store=store,
         partners=house.partners,

@@ -1,11 +1,13 @@
 """What the gateway asks of a charge point, in our own words.
 
 The OCPP edges turn these into RemoteStartTransaction or RequestStartTransaction and the like, and
-the station's answer back into a `CommandOutcome`.
+the station's answer back into a `CommandReply`. Commands of other matters stand beside what they
+are about; each is a frozen dataclass of plain values, so that it can travel to another node.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, ClassVar
 
 from gateway.domain.tokens import TokenType
 
@@ -24,7 +26,37 @@ class CommandOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteStart:
+class CommandReply:
+    """What a station answered.
+
+    `status` is its own word, None where it gave none (no answer, or an error). `data` is what the
+    answer holds beyond that, in the words that the command's docstring fixes for all versions.
+    """
+
+    outcome: CommandOutcome
+    status: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the station took it."""
+        return self.outcome is CommandOutcome.ACCEPTED
+
+
+class Command:
+    """A thing to ask of a station. Subclasses are known by their names on every node."""
+
+    __slots__ = ()
+
+    kinds: ClassVar[dict[str, type["Command"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Enter the kind; `dataclass(slots=True)` makes each class twice, the last one counts."""
+        Command.kinds[cls.__name__] = cls
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStart(Command):
     """Start charging for a token.
 
     `evse_id` None leaves the choice to the station. `id_token` is what the station is to be
@@ -38,10 +70,7 @@ class RemoteStart:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteStop:
+class RemoteStop(Command):
     """Stop a running transaction."""
 
     transaction_id: str
-
-
-Command = RemoteStart | RemoteStop

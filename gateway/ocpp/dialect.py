@@ -1,13 +1,14 @@
 """What differs between OCPP versions, for everything that does not know a version."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
+from gateway.domain.commands import Command, CommandReply
 from gateway.ocpp import codec
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.schemas import Rule, Schemas
-from gateway.services.ports import Station
 from gateway.services.station_state import StationState
 
 Payload = dict[str, Any]
@@ -43,6 +44,32 @@ class Line(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command in a version's words, and what is read from the answer's payload."""
+
+    action: str
+    payload: Payload
+    read: Callable[[Payload], CommandReply]
+
+
+Ask = Callable[[Any], Asked | None]
+"""A command in a version's words; None when this version cannot say it."""
+
+
+def no_routes(_services: ChargePointServices) -> Mapping[str, Handler]:
+    """The routes of a block that stations never begin anything of."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One functional block of a version: its messages, and our commands in its words."""
+
+    routes: Callable[[ChargePointServices], Mapping[str, Handler]] = no_routes
+    asks: Mapping[type[Command], Ask] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One OCPP version on the wire.
@@ -60,10 +87,24 @@ class Dialect:
     fault_codes: Mapping[codec.Fault, str]
     unreadable_id: str | None
     compression: bool
-    routes: Callable[[ChargePointServices], Mapping[str, Handler]]
-    station: Callable[[Line], Station]
+    blocks: tuple[Block, ...]
     triggers: Callable[[str, Payload], frozenset[str]]
     expendable: Mapping[str, str]
+
+    def routes(self, services: ChargePointServices) -> Mapping[str, Handler]:
+        """What each message of a station does; a later block's word counts."""
+        merged: dict[str, Handler] = {}
+        for block in self.blocks:
+            merged |= block.routes(services)
+        return merged
+
+    @cached_property
+    def asks(self) -> Mapping[type[Command], Ask]:
+        """How each command is said; a later block's word counts."""
+        merged: dict[type[Command], Ask] = {}
+        for block in self.blocks:
+            merged |= block.asks
+        return merged
 
     def refusal_of(self, malformed: codec.Malformed) -> bytes | None:
         """The CALLERROR for a frame that is no message; None when it is to be dropped."""

@@ -1,9 +1,10 @@
-"""What handlers of every version do alike: keeping, telling the time, answering a boot."""
+"""What all versions do alike: keeping, telling the time, answering a boot, reading a status."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from gateway.domain import timestamps
+from gateway.domain.commands import CommandOutcome, CommandReply
 from gateway.ocpp.dialect import Handler, Payload
 from gateway.services.provisioning import BootDecision, Provisioning
 from gateway.services.station_state import StationState
@@ -17,6 +18,21 @@ def keeping(provisioning: Provisioning, action: str, answer: Payload) -> Handler
         return answer
 
     return keep
+
+
+def keeping_all(provisioning: Provisioning, answers: Mapping[str, Payload]) -> dict[str, Handler]:
+    """The routes of messages that are only kept, each with its answer."""
+    return {action: keeping(provisioning, action, answer) for action, answer in answers.items()}
+
+
+def by_status(outcomes: Mapping[str, CommandOutcome]) -> Callable[[Payload], CommandReply]:
+    """Read an answer whose `status` says it all; an unknown word is a failure."""
+
+    def read(answer: Payload) -> CommandReply:
+        status = str(answer.get("status"))
+        return CommandReply(outcomes.get(status, CommandOutcome.FAILED), status)
+
+    return read
 
 
 async def heartbeat(

@@ -158,3 +158,9 @@ def v16() -> Schemas:
 def v201() -> Schemas:
     """OCPP 2.0.1."""
     return Schemas("v201", request_suffix="Request")
+
+
+@lru_cache
+def v21() -> Schemas:
+    """OCPP 2.1."""
+    return Schemas("v21", request_suffix="Request")

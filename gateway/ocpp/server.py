@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
-from gateway.ocpp import v16, v201
+from gateway.ocpp import v16, v21, v201
 from gateway.ocpp.admission import Admission, Admitted, too_many
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Dialect
@@ -26,6 +26,7 @@ from gateway.ocpp.handshake import preferred
 from gateway.ocpp.limits import LoginLimiter, SwapLimiter
 from gateway.ocpp.link import Link, LinkLimits
 from gateway.ocpp.socket import ChargePointSocket
+from gateway.ocpp.station import LinkedStation
 from gateway.services.station_state import StationState
 from gateway.store import Fenced, StoreError
 
@@ -33,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 CONNECTED = Gauge("gateway_ocpp_connections", "Live charge-point connections", ["protocol"])
 
-DIALECTS: tuple[Dialect, ...] = (v201.DIALECT, v16.DIALECT)
+DIALECTS: tuple[Dialect, ...] = (v21.DIALECT, v201.DIALECT, v16.DIALECT)
 
 # RFC 7692 with windows of 1 KiB: enough for JSON of this size, and an idle connection keeps
 # 12 KiB instead of 300.
@@ -224,7 +225,7 @@ class OcppServer:
                 admitted.record,
                 protocol=dialect.subprotocol,
                 remote=admitted.remote,
-                station=dialect.station(link),
+                station=LinkedStation(link),
             )
         except Fenced:
             log.info("superseded while it connected", charge_point=link.identity)

@@ -1,16 +1,14 @@
 """The `Station` of the services: one live link, asked in its own version's words."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from websockets.frames import CloseCode
 
-from gateway.domain.commands import Command, CommandOutcome
+from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.ocpp import codec
-from gateway.ocpp.dialect import Line, Payload
+from gateway.ocpp.dialect import Line
 from gateway.ocpp.schemas import Rule
 from gateway.services.ports import (
     CallError,
@@ -31,25 +29,12 @@ _OUTCOMES_OF_ERRORS: Mapping[str, CommandOutcome] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A command in a version's words, and what the answer's `status` means."""
-
-    action: str
-    payload: Payload
-    outcomes: Mapping[str, CommandOutcome]
-
-
 class LinkedStation(Station):
-    """What is the same in all versions; `ask` is what is not."""
+    """A live link of any version."""
 
     def __init__(self, link: Line) -> None:
         self._link = link
         self.protocol = link.dialect.subprotocol
-
-    @abstractmethod
-    def ask(self, command: Command) -> Asked | None:
-        """The command in this version's words; None when the version cannot say it."""
 
     async def call(
         self, action: str, payload: dict[str, Any], timeout: float
@@ -81,21 +66,30 @@ class LinkedStation(Station):
             )
         return CallResult(answer.payload)
 
-    async def execute(self, command: Command, timeout: float) -> CommandOutcome:
+    async def execute(self, command: Command, timeout: float) -> CommandReply:
         """Carry a command out, as far as the station's answer says."""
-        asked = self.ask(command)
+        ask = self._link.dialect.asks.get(type(command))
+        if ask is None:
+            return CommandReply(CommandOutcome.NOT_SUPPORTED)
+        asked = ask(command)
         if asked is None:
-            return CommandOutcome.FAILED
+            return CommandReply(CommandOutcome.FAILED)
         try:
             answer = await self.call(asked.action, asked.payload, timeout)
         except CallTimeout:
-            return CommandOutcome.TIMEOUT
+            return CommandReply(CommandOutcome.TIMEOUT)
         except (InvalidCall, NotConnected) as error:
             log.info("command not sent", charge_point=self._link.identity, reason=str(error))
-            return CommandOutcome.FAILED
+            return CommandReply(CommandOutcome.FAILED)
         if isinstance(answer, CallError):
-            return _OUTCOMES_OF_ERRORS.get(answer.code, CommandOutcome.FAILED)
-        return asked.outcomes.get(str(answer.payload.get("status")), CommandOutcome.FAILED)
+            outcome = _OUTCOMES_OF_ERRORS.get(answer.code, CommandOutcome.FAILED)
+            return CommandReply(outcome, data={"error": answer.code})
+        try:
+            return asked.read(answer.payload)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # an answer that broke its schema beyond reading was reported above
+            log.info("answer not understood", charge_point=self._link.identity, reason=repr(error))
+            return CommandReply(CommandOutcome.FAILED)
 
     async def close(self, reason: str) -> None:
         """End the socket quietly: an error code makes some stacks reconnect at once."""

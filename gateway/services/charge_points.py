@@ -16,6 +16,7 @@ from gateway.domain.timestamps import to_text
 from gateway.domain.transactions import Transaction
 from gateway.services.billing import Billing
 from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.initiative import Initiative, Occasion
 from gateway.services.locations import BINDINGS_TOPIC
 from gateway.services.passwords import PasswordVerifier, hash_password
 from gateway.services.ports import Station
@@ -49,6 +50,7 @@ class ChargePoints:
         router: StationRouter,
         publisher: EvsePublisher,
         billing: Billing,
+        initiative: Initiative,
         *,
         node_id: str,
         offline_after: float,
@@ -58,6 +60,7 @@ class ChargePoints:
         self._router = router
         self._publisher = publisher
         self._billing = billing
+        self._initiative = initiative
         self._node_id = node_id
         self._offline_after = offline_after
         self._now = now
@@ -119,6 +122,8 @@ class ChargePoints:
             await self.disconnect(state)  # nobody else knows of this connection yet
             raise
         log.info("connected", charge_point=record.identity, protocol=protocol, remote=remote)
+        if state.boot_accepted:
+            self._initiative.begin(state, Occasion.CONNECTED)
         return state
 
     async def _take_over(self, state: StationState, station: Station) -> None:
@@ -140,6 +145,7 @@ class ChargePoints:
     async def disconnect(self, state: StationState) -> None:
         """The socket is gone. EVSEs become UNKNOWN only if it does not come back in time."""
         self._router.detach(state)
+        self._initiative.end(state)
         log.info("disconnected", charge_point=state.identity)
         stations = self._store.party(state.party).stations
         try:

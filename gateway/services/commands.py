@@ -166,7 +166,7 @@ class CommandService:
 
     async def _executed(self, identity: str, command: Command) -> CommandOutcome:
         try:
-            return await self._router.execute(identity, command, _STATION_TIMEOUT)
+            return (await self._router.execute(identity, command, _STATION_TIMEOUT)).outcome
         except StoreError as error:
             log.error("command failed", charge_point=identity, error=str(error))
         except Exception:

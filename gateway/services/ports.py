@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gateway.domain.commands import Command, CommandOutcome
+from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.domain.partners import Partner
 from gateway.domain.party import Party
 from gateway.domain.tokens import Authorization, TokenType
@@ -62,7 +62,7 @@ class Station(Protocol):
         """
         ...
 
-    async def execute(self, command: Command, timeout: float) -> CommandOutcome:
+    async def execute(self, command: Command, timeout: float) -> CommandReply:
         """Carry out a domain command; whatever goes wrong becomes an outcome."""
         ...
 

@@ -9,6 +9,7 @@ import structlog
 
 from gateway.domain.events import Booted
 from gateway.domain.timestamps import to_text
+from gateway.services.initiative import Initiative, Occasion
 from gateway.services.station_state import StationState
 from gateway.store import Store
 
@@ -29,8 +30,15 @@ class BootDecision:
 class Provisioning:
     """Accepts stations that the operator has registered and enabled."""
 
-    def __init__(self, store: Store, heartbeat_interval: int, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        initiative: Initiative,
+        heartbeat_interval: int,
+        now: Callable[[], datetime],
+    ) -> None:
         self._store = store
+        self._initiative = initiative
         self._heartbeat_interval = heartbeat_interval
         self._now = now
 
@@ -51,6 +59,7 @@ class Provisioning:
         await self._store.commit(change)
         state.boot_accepted = True
         log.info("booted", charge_point=state.identity, vendor=event.vendor, model=event.model)
+        self._initiative.begin(state, Occasion.BOOTED)
         return BootDecision("Accepted", self._heartbeat_interval, now)
 
     async def keep(self, state: StationState, action: str, payload: dict[str, Any]) -> None:

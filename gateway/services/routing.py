@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from gateway.domain.commands import Command, CommandOutcome, RemoteStart, RemoteStop
+from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.services.ports import (
     CallError,
     CallResult,
@@ -23,11 +23,6 @@ log = structlog.get_logger(__name__)
 
 _TOPIC = "station"
 _GRACE = 1.0  # seconds that the other node has, beyond the station's own bound, to say what came
-
-_COMMANDS: dict[str, type[RemoteStart] | type[RemoteStop]] = {
-    "RemoteStart": RemoteStart,
-    "RemoteStop": RemoteStop,
-}
 
 
 class StationRouter:
@@ -76,7 +71,7 @@ class StationRouter:
         )
         return _read_answer(answer)
 
-    async def execute(self, identity: str, command: Command, timeout: float) -> CommandOutcome:
+    async def execute(self, identity: str, command: Command, timeout: float) -> CommandReply:
         """Carry out a command whichever node holds the socket; failures become outcomes."""
         here = self._stations.get(identity)
         if here is not None:
@@ -84,16 +79,18 @@ class StationRouter:
         request = {
             "identity": identity,
             "command": type(command).__name__,
-            "fields": asdict(command),
+            "fields": msgspec.to_builtins(command),
             "timeout": timeout,
         }
         try:
             answer = await self._elsewhere(identity, request, timeout)
         except CallTimeout:
-            return CommandOutcome.TIMEOUT
+            return CommandReply(CommandOutcome.TIMEOUT)
         except (NotConnected, UnknownChargePoint):
-            return CommandOutcome.FAILED
-        return CommandOutcome(answer["outcome"]) if "outcome" in answer else CommandOutcome.FAILED
+            return CommandReply(CommandOutcome.FAILED)
+        if "reply" not in answer:
+            return CommandReply(CommandOutcome.FAILED)
+        return msgspec.convert(answer["reply"], CommandReply)
 
     async def _elsewhere(self, identity: str, request: dict[str, Any], timeout: float) -> Any:
         record = await self._store.charge_points.get(identity)
@@ -114,8 +111,9 @@ class StationRouter:
             return {"error": "not connected"}
         station, timeout = here[1], float(request["timeout"])
         if "command" in request:
-            command = msgspec.convert(request["fields"], _COMMANDS[request["command"]])
-            return {"outcome": (await station.execute(command, timeout)).value}
+            kind = Command.kinds[request["command"]]
+            command = msgspec.convert(request["fields"], kind)
+            return {"reply": asdict(await station.execute(command, timeout))}
         try:
             answer = await station.call(request["action"], request["payload"], timeout)
         except InvalidCall as error:

@@ -16,7 +16,7 @@ from gateway import exact_json
 from gateway.admin.resources.locations import EXAMPLE
 from gateway.admin.server import AdminServer, Services, create_app
 from gateway.delivery import Deliveries
-from gateway.domain.commands import Command, CommandOutcome
+from gateway.domain.commands import Command, CommandReply
 from gateway.domain.delivery import ObjectRef, Verdict, VerdictKind
 from gateway.domain.events import (
     ConnectorState,
@@ -33,6 +33,7 @@ from gateway.services.authorization import AuthorizationService
 from gateway.services.billing import Billing
 from gateway.services.charge_points import ChargePoints
 from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.initiative import Initiative
 from gateway.services.locations import LocationCatalogue
 from gateway.services.own_tokens import OwnTokens
 from gateway.services.parties import PartyBook, PartyInfo
@@ -100,7 +101,7 @@ class FakeStation:
             raise self.answer
         return self.answer
 
-    async def execute(self, command: Command, timeout: float) -> CommandOutcome:
+    async def execute(self, command: Command, timeout: float) -> CommandReply:
         raise NotImplementedError
 
     async def close(self, reason: str) -> None:
@@ -241,7 +242,14 @@ async def house(store: Store) -> AsyncIterator[House]:
     transactions = TransactionService(store, authorization, billing, publisher)
     router = StationRouter(store, "node-1")
     charge_points = ChargePoints(
-        store, router, publisher, billing, node_id="node-1", offline_after=0, now=clock
+        store,
+        router,
+        publisher,
+        billing,
+        Initiative(router),
+        node_id="node-1",
+        offline_after=0,
+        now=clock,
     )
     parties = PartyBook(PartyInfo(PARTY, "Gateway"), PartyInfo(SECOND, "Gateway Belgium"))
     deliveries = Deliveries(

@@ -366,7 +366,8 @@ async def test_an_identity_that_swaps_too_often_keeps_the_connection_it_has(
     ("offered", "agreed"),
     [
         (("ocpp1.6", "ocpp2.0.1"), "ocpp1.6"),
-        (("ocpp2.1", "ocpp2.0.1", "ocpp1.6"), "ocpp2.0.1"),
+        (("ocpp2.1", "ocpp2.0.1", "ocpp1.6"), "ocpp2.1"),
+        (("ocpp3.0", "ocpp2.0.1", "ocpp1.6"), "ocpp2.0.1"),
     ],
 )
 async def test_the_chargers_first_version_that_we_speak_is_agreed(
@@ -854,17 +855,17 @@ async def test_a_command_has_the_outcome_that_the_station_gives_it(
         asked = asyncio.create_task(site.services.stations["CP1"].execute(command, 5))
         request = await charger.receive()
         await charger.socket.send(json.dumps([answer[0], request[1], *answer[1:]]))
-        assert await asked is outcome
+        assert (await asked).outcome is outcome
 
 
 async def test_a_command_that_cannot_be_sent_or_answered_has_an_outcome_too(site: Site) -> None:
     async with site.booted() as charger:
         station = site.services.stations["CP1"]
-        assert await station.execute(RemoteStop("7"), 0.05) is CommandOutcome.TIMEOUT
+        assert (await station.execute(RemoteStop("7"), 0.05)).outcome is CommandOutcome.TIMEOUT
         too_long = RemoteStart(1, "x" * 21, TokenType.RFID)
-        assert await station.execute(too_long, 5) is CommandOutcome.FAILED
+        assert (await station.execute(too_long, 5)).outcome is CommandOutcome.FAILED
         await charger.socket.close()
-        assert await station.execute(RemoteStop("7"), 5) is CommandOutcome.FAILED
+        assert (await station.execute(RemoteStop("7"), 5)).outcome is CommandOutcome.FAILED
 
 
 async def test_an_unexpected_error_is_a_bare_internal_error_for_the_station(site: Site) -> None:

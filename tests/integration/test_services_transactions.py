@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.domain.commands import Command, CommandOutcome
+from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.domain.events import (
     ChargingState,
     ConnectorState,
@@ -30,6 +30,7 @@ from gateway.services.billing import Billing
 from gateway.services.charge_points import ChargePoints, ConnectionRefused
 from gateway.services.commands import CommandService, StartSession
 from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.initiative import Initiative
 from gateway.services.locations import LocationCatalogue, UnknownLocation
 from gateway.services.partners import PartnerDirectory
 from gateway.services.routing import StationRouter
@@ -66,9 +67,9 @@ class FakeStation:
     async def call(self, action: str, payload: dict[str, Any], timeout: float) -> Any:
         raise NotImplementedError
 
-    async def execute(self, command: Command, timeout: float) -> CommandOutcome:
+    async def execute(self, command: Command, timeout: float) -> CommandReply:
         self.executed.append(command)
-        return self.outcome
+        return CommandReply(self.outcome)
 
     async def close(self, reason: str) -> None:
         self.closed.append(reason)
@@ -242,7 +243,14 @@ async def house(store: Store) -> AsyncIterator[House]:
     transactions = TransactionService(store, authorization, billing, publisher)
     router = StationRouter(store, "node-1")
     charge_points = ChargePoints(
-        store, router, publisher, billing, node_id="node-1", offline_after=0, now=clock
+        store,
+        router,
+        publisher,
+        billing,
+        Initiative(router),
+        node_id="node-1",
+        offline_after=0,
+        now=clock,
     )
     commands = CommandService(store, catalogue, router, results)
     status = StatusService(store, publisher, transactions, clock)
@@ -1128,6 +1136,7 @@ async def test_a_station_without_a_location_that_came_back_is_not_called_offline
         house.router,
         publisher,
         billing,
+        Initiative(house.router),
         node_id="node-1",
         offline_after=0.3,
         now=house.clock,
@@ -1209,7 +1218,7 @@ async def test_an_unexpected_error_still_becomes_one_command_result(house: House
     """security-and-faults R28: exactly one CommandResult."""
 
     class Broken(FakeStation):
-        async def execute(self, command: Command, timeout: float) -> CommandOutcome:
+        async def execute(self, command: Command, timeout: float) -> CommandReply:
             raise RuntimeError("a bug in the edge")
 
     await house.connect(Broken())

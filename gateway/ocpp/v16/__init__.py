@@ -4,8 +4,17 @@ from gateway.ocpp import schemas
 from gateway.ocpp.codec import Fault
 from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.schemas import Rule
-from gateway.ocpp.v16.handlers import routes
-from gateway.ocpp.v16.station import Station, triggers
+from gateway.ocpp.v16 import (
+    authorization,
+    availability,
+    data_transfer,
+    diagnostics,
+    firmware,
+    provisioning,
+    remote_control,
+    security,
+    transactions,
+)
 
 DIALECT = Dialect(
     subprotocol="ocpp1.6",
@@ -21,9 +30,18 @@ DIALECT = Dialect(
     fault_codes={Fault.FRAME: "FormationViolation"},
     unreadable_id=None,
     compression=False,  # "may compromise interoperability" (5.1)
-    routes=routes,
-    station=Station,
-    triggers=triggers,
+    blocks=(
+        security.BLOCK,
+        provisioning.BLOCK,
+        authorization.BLOCK,
+        transactions.BLOCK,
+        remote_control.BLOCK,
+        availability.BLOCK,
+        firmware.BLOCK,
+        diagnostics.BLOCK,
+        data_transfer.BLOCK,
+    ),
+    triggers=remote_control.triggers,
     # Some charge points drop a refused stop for good, and its meterStop is what is billed.
     expendable={"StopTransaction": "transactionData"},
 )

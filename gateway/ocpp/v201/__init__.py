@@ -4,8 +4,36 @@ from gateway.ocpp import schemas
 from gateway.ocpp.codec import Fault
 from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.schemas import Rule
-from gateway.ocpp.v201.handlers import routes
-from gateway.ocpp.v201.station import Station, triggers
+from gateway.ocpp.v201 import (
+    authorization,
+    availability,
+    data_transfer,
+    diagnostics,
+    display,
+    firmware,
+    provisioning,
+    remote_control,
+    reservation,
+    security,
+    smart_charging,
+    transactions,
+)
+
+# The functional blocks of part 2, in its order.
+BLOCKS = (
+    security.BLOCK,
+    provisioning.BLOCK,
+    authorization.BLOCK,
+    transactions.BLOCK,
+    remote_control.BLOCK,
+    availability.BLOCK,
+    reservation.BLOCK,
+    smart_charging.BLOCK,
+    firmware.BLOCK,
+    diagnostics.BLOCK,
+    display.BLOCK,
+    data_transfer.BLOCK,
+)
 
 DIALECT = Dialect(
     subprotocol="ocpp2.0.1",
@@ -24,8 +52,7 @@ DIALECT = Dialect(
     },
     unreadable_id="-1",  # 4.2.3: "the CALLERROR SHALL contain "-1" as MessageId"
     compression=True,  # 3.3: the CSMS is required to support RFC 7692
-    routes=routes,
-    station=Station,
-    triggers=triggers,
+    blocks=BLOCKS,
+    triggers=remote_control.triggers,
     expendable={},
 )

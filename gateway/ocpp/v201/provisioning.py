@@ -1,0 +1,30 @@
+"""Block B, Provisioning."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from gateway.ocpp.charge_point_services import ChargePointServices
+from gateway.ocpp.dialect import Block, Handler, Payload
+from gateway.ocpp.handlers import boot_answer, heartbeat, keeping
+from gateway.ocpp.v201 import translate
+from gateway.services.provisioning import Provisioning
+from gateway.services.station_state import StationState
+
+
+def routes(services: ChargePointServices) -> Mapping[str, Handler]:
+    """What a station sends of it."""
+    return {
+        "BootNotification": partial(boot_notification, services.provisioning),
+        "Heartbeat": partial(heartbeat, services.now),
+        "NotifyReport": keeping(services.provisioning, "NotifyReport", {}),
+    }
+
+
+async def boot_notification(
+    provisioning: Provisioning, state: StationState, payload: Payload
+) -> Payload:
+    """BootNotificationRequest."""
+    return boot_answer(await provisioning.booted(state, translate.booted(payload)))
+
+
+BLOCK = Block(routes)

@@ -1,0 +1,23 @@
+"""Block K, Smart Charging."""
+
+from collections.abc import Mapping
+
+from gateway.ocpp.charge_point_services import ChargePointServices
+from gateway.ocpp.dialect import Block, Handler, Payload
+from gateway.ocpp.handlers import keeping_all
+
+KEPT: Mapping[str, Payload] = {
+    "ClearedChargingLimit": {},
+    "NotifyChargingLimit": {},
+    "NotifyEVChargingNeeds": {"status": "Rejected"},  # no schedule is calculated for it
+    "NotifyEVChargingSchedule": {"status": "Accepted"},  # does not imply any approval of it
+    "ReportChargingProfiles": {},
+}
+
+
+def routes(services: ChargePointServices) -> Mapping[str, Handler]:
+    """What a station sends of it."""
+    return keeping_all(services.provisioning, KEPT)
+
+
+BLOCK = Block(routes)
