@@ -60,6 +60,7 @@ async def gateway(stations: int) -> None:
             ocpp_port=0,
             ocpi_port=0,
             operator_port=0,
+            files_port=0,
             ocpi_allow_private_hosts=True,
             party_id=PARTY.party_id,
             country_code=PARTY.country_code,
@@ -86,7 +87,10 @@ async def _furnish(settings: Settings, stations: int) -> None:
     await store.tokens.put("bench", _token())
     await TariffBook(store, partners, now).put(PARTY, _tariff())
     for number in range(stations):
-        record = ChargePointRecord(_identity(number), PARTY, SecurityProfile.UNSECURED)
+        # the stations of the load answer no calls
+        record = ChargePointRecord(
+            _identity(number), PARTY, SecurityProfile.UNSECURED, provision=False
+        )
         await store.charge_points.put(record)
     catalogue = LocationCatalogue(store, partners, now)
     for first in range(0, stations, _EVSES_PER_LOCATION):

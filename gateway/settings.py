@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
@@ -22,6 +22,7 @@ from pydantic_settings import (
 from gateway.domain.party import Party
 
 PREFIX = "GATEWAY_"
+KNOWN_SCHEMES = frozenset({"http", "https", "ftp", "ftps", "sftp"})  # never file:, nor our own
 TOML_FILE = "gateway.toml"
 
 
@@ -60,10 +61,39 @@ class Settings(BaseSettings):
     ocpp_tls_port: int = Field(9443, ge=0, le=65_535)
     ocpp_tls_cert: Path | None = None
     ocpp_tls_key: Path | None = None
+    ocpp_tls_cert_2: Path | None = Field(
+        None, description="a second certificate, RSA beside ECDSA or the other way round"
+    )
+    ocpp_tls_key_2: Path | None = None
     ocpp_tls_client_ca: Path | None = None
+    ocpp_tls_client_crl: Path | None = None
+    ocpp_tls_legacy_port: int | None = Field(
+        None, ge=0, le=65_535, description="for TLS 1.0 and 1.1; unset: no such listener"
+    )
     heartbeat_interval: int = Field(300, ge=1, description="seconds")
+    boot_retry_interval: int = Field(
+        60, ge=1, description="seconds after which a pending or rejected station boots again"
+    )
     offline_after: float = Field(
         30.0, ge=0, description="seconds a lost charge point has before its EVSEs are UNKNOWN"
+    )
+
+    files_host: str = "127.0.0.1"
+    files_port: int = Field(9080, ge=0, le=65_535)
+    files_public_url: str | None = Field(
+        None, description="what stations reach the files listener under; unset: its address"
+    )
+    files_dir: Path | None = Field(None, description="unset: files/ in the data directory")
+    files_max_bytes: int = Field(256 * 1024**2, ge=1, description="of one upload of a station")
+    files_quota_bytes: int = Field(5 * 1024**3, ge=1, description="of all uploads together")
+    files_schemes: str = Field(
+        "http,https,ftp,ftps,sftp", description="of URLs elsewhere that stations may be sent to"
+    )
+    firmware_roots: Path | None = Field(
+        None, description="PEM file: manufacturers' roots; unset: chains are not checked"
+    )
+    completion_wait: float = Field(
+        300.0, ge=0, description="seconds that missing events of an ended transaction have"
     )
 
     ocpi_host: str = "127.0.0.1"
@@ -84,9 +114,49 @@ class Settings(BaseSettings):
     party_id: str = "GWY"
     business_name: str = "Gateway"
     currency: str = Field("EUR", min_length=3, max_length=3)
+    concurrent_transactions: bool = Field(
+        True, description="whether one token may charge at several places at once"
+    )
+    master_pass_group: str | None = Field(
+        None,
+        min_length=1,
+        max_length=36,
+        description="group of own tokens that stop any transaction and start none",
+    )
+    authorization_cache_seconds: int = Field(
+        86_400, ge=0, description="how long a station may cache that a token is accepted"
+    )
+    local_list_interval: float = Field(
+        10.0, gt=0, description="seconds between two updates of one station's local list"
+    )
     node_id: str = Field(
         "", description="unique among the nodes of one store; unset: host name and OCPP port"
     )
+    cpo_name: str | None = Field(
+        None, description="O in the certificates of charge points; unset: business name"
+    )
+    ca: Literal["off", "built-in", "external"] = "off"
+    data_transfer_hooks: dict[str, str] = Field(
+        default_factory=dict,
+        description="vendorId -> package.module:function that answers its DataTransfers",
+    )
+    cost_interval: float = Field(
+        60.0, gt=0, description="seconds between two running costs of a station that shows them"
+    )
+    settlement_hook: str | None = Field(
+        None, description="package.module:function that makes receipts for settlements"
+    )
+    vat_hook: str | None = Field(
+        None, description="package.module:function that knows whose VAT number it is"
+    )
+    ca_hook: str | None = Field(None, description="package.module:function that signs")
+    ca_validity_days: int = Field(365, ge=1, le=3650)
+    certificate_renew_days: int = Field(30, ge=1, le=365)
+    ev_certificates_hook: str | None = Field(
+        None, description="package.module:function that has contract certificates"
+    )
+    ocsp_required: bool = False
+    ocsp_allow_private_hosts: bool = False
     log_level: str = "INFO"
     log_json: bool | None = Field(None, description="unset: JSON unless stderr is a terminal")
 
@@ -118,6 +188,13 @@ class Settings(BaseSettings):
         Party(self.country_code, self.party_id)
         if (self.ocpp_tls_cert is None) != (self.ocpp_tls_key is None):
             raise ValueError("GATEWAY_OCPP_TLS_CERT and GATEWAY_OCPP_TLS_KEY go together")
+        if (self.ocpp_tls_cert_2 is None) != (self.ocpp_tls_key_2 is None):
+            raise ValueError("GATEWAY_OCPP_TLS_CERT_2 and GATEWAY_OCPP_TLS_KEY_2 go together")
+        if (self.ca == "external") != (self.ca_hook is not None):
+            raise ValueError("GATEWAY_CA=external and GATEWAY_CA_HOOK go together")
+        if not set(self.files_schemes.split(",")) <= KNOWN_SCHEMES:
+            known = ", ".join(sorted(KNOWN_SCHEMES))
+            raise ValueError(f"GATEWAY_FILES_SCHEMES has one that is not of {known}")
         return self
 
     @property

@@ -101,6 +101,12 @@ class NoAnswer(ApiError):
     status, code = 504, "no_answer"
 
 
+class InsufficientStorage(ApiError):
+    """There is no room on the disk."""
+
+    status, code = 507, "no_room"
+
+
 def phrase(status: int) -> str:
     """The standard's words for a status."""
     return HTTPStatus(status).phrase

@@ -24,6 +24,7 @@ class Health:
     def __init__(self, services: Services) -> None:
         self._store: Store = services.store
         self._checks: Mapping[str, Check] = {"store": self._store_check, **services.checks}
+        self._others = services.warnings
         self._warnings: tuple[float, list[str]] = (float("-inf"), [])
 
     async def health(self, request: web.Request) -> web.Response:
@@ -38,7 +39,8 @@ class Health:
         body = {
             "ready": not reasons,
             "checks": {name: reasons.get(name, "ok") for name in names},
-            "warnings": [] if "store" in reasons else await self._current_warnings(),
+            "warnings": self._others()
+            + ([] if "store" in reasons else await self._current_warnings()),
         }
         return _json(body, status=503 if reasons else 200)
 

@@ -20,6 +20,7 @@ from prometheus_client import Gauge
 
 from gateway.admin.resources.transactions import shown_transaction
 from gateway.admin.services import Services
+from gateway.services.security_events import SECURITY_EVENTS_TOPIC
 from gateway.services.station_state import StationState
 from gateway.store import Documents, PageQuery, StoreError
 
@@ -139,7 +140,9 @@ class LiveEvents:
             pass
 
     async def _watch(self, partners: Callable[[], Any]) -> None:
-        unsubscribe = self._services.store.bus.subscribe("superseded", self._connected_somewhere)
+        bus = self._services.store.bus
+        unsubscribe = bus.subscribe("superseded", self._connected_somewhere)
+        unsubscribe_security = bus.subscribe(SECURITY_EVENTS_TOPIC, self._security_event)
         try:
             while True:
                 await asyncio.sleep(_SECONDS)
@@ -153,6 +156,7 @@ class LiveEvents:
                     _log.exception("live events failed")
         finally:
             unsubscribe()
+            unsubscribe_security()
 
     async def _changes(self, partners: Callable[[], Any]) -> AsyncIterator[Event]:
         since, self._since = self._since - _OVERLAP, self._services.now()
@@ -218,6 +222,11 @@ class LiveEvents:
         for identity in sorted(changed)[:_CHANGES]:
             described = await self._services.charge_points.describe(identity)
             yield Event("charge_point", described or {"identity": identity, "removed": True})
+
+    def _security_event(self, message: dict[str, Any]) -> None:
+        """A critical one, told by whichever node has stored it."""
+        for listener in self._listeners:
+            listener.put(Event("security_event", message))
 
     def _connected_somewhere(self, message: dict[str, Any]) -> None:
         """Each new connection on any node is announced, to end the old ones."""

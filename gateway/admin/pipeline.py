@@ -92,6 +92,11 @@ def secure_headers(response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
 
 
+def answered_with(answer: Answer) -> web.Response:
+    """A handler's answer, for those that read their request themselves."""
+    return _response(answer)
+
+
 def _needs_token(path: str) -> bool:
     return path == API or path.startswith(f"{API}/")
 

@@ -12,6 +12,10 @@ Frames = Callable[[str], list[dict[str, Any]]]
 """The last frames of a charge point, both ways, secrets masked."""
 
 
+Warnings = Callable[[], list[str]]
+"""What does not keep anybody from being served, and should be looked at in time."""
+
+
 class Registrar(Protocol):
     """The credentials handshake towards partners."""
 

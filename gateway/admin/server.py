@@ -12,11 +12,24 @@ from gateway.admin.openapi import describe
 from gateway.admin.pages import add_pages
 from gateway.admin.pipeline import API, HOSTS, MAX_BODY_BYTES, adapt, edge
 from gateway.admin.resources.books import BookCalls
+from gateway.admin.resources.certificates import CertificateCalls
 from gateway.admin.resources.charge_points import ChargePointCalls
+from gateway.admin.resources.costs import CostCalls
+from gateway.admin.resources.credentials import CredentialCalls
+from gateway.admin.resources.device_model import DeviceModelCalls
 from gateway.admin.resources.events import EventCalls
+from gateway.admin.resources.files import FirmwareCalls, UploadedFileCalls
+from gateway.admin.resources.kept import KeptCalls
+from gateway.admin.resources.local_lists import LocalListCalls
 from gateway.admin.resources.locations import LocationCalls
+from gateway.admin.resources.operations import OperationCalls
 from gateway.admin.resources.partners import PartnerCalls
+from gateway.admin.resources.provisioning import ProvisioningCalls
+from gateway.admin.resources.quirks import QuirkCalls
 from gateway.admin.resources.reports import ReportCalls
+from gateway.admin.resources.reservations import ReservationCalls
+from gateway.admin.resources.security import SecurityCalls
+from gateway.admin.resources.smart_charging import SmartChargingCalls
 from gateway.admin.resources.tariffs import TariffCalls
 from gateway.admin.resources.tokens import TokenCalls
 from gateway.admin.resources.transactions import TransactionCalls
@@ -55,10 +68,24 @@ def _routes(services: Services, live: LiveEvents) -> list[Route]:
     partners = PartnerCalls(services)
     return [
         *ChargePointCalls(services).routes(),
+        *CredentialCalls(services).routes(),
+        *CostCalls(services).routes(),
+        *ReservationCalls(services).routes(),
+        *SmartChargingCalls(services).routes(),
+        *KeptCalls(services).routes(),
+        *ProvisioningCalls(services).routes(),
+        *DeviceModelCalls(services).routes(),
+        *QuirkCalls(services).routes(),
+        *CertificateCalls(services).routes(),
+        *SecurityCalls(services).routes(),
         *TransactionCalls(services).routes(),
+        *OperationCalls(services).routes(),
+        *UploadedFileCalls(services).routes(),
+        *FirmwareCalls(services).routes(),
         *LocationCalls(services).routes(),
         *TariffCalls(services).routes(),
         *TokenCalls(services).routes(),
+        *LocalListCalls(services).routes(),
         *BookCalls(services).routes(),
         *partners.routes(),
         *EventCalls(live, partners).routes(),

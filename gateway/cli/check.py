@@ -12,6 +12,14 @@ from gateway.cli.output import Json, print_json, print_line, print_table
 from gateway.settings import PREFIX, Settings, secret_key
 
 _MASK = "***"
+_FILES = (
+    "ocpp_tls_cert",
+    "ocpp_tls_key",
+    "ocpp_tls_cert_2",
+    "ocpp_tls_key_2",
+    "ocpp_tls_client_ca",
+    "ocpp_tls_client_crl",
+)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SHORTEST_TOKEN = 16
 
@@ -63,7 +71,7 @@ def masked(settings: Settings) -> dict[str, Any]:
 def wrong(settings: Settings) -> list[str]:
     """What will keep the gateway from working."""
     found = []
-    for name in ("ocpp_tls_cert", "ocpp_tls_key", "ocpp_tls_client_ca"):
+    for name in _FILES:
         path = getattr(settings, name)
         if path is not None and not os.access(path, os.R_OK):
             found.append(f"{PREFIX}{name.upper()}: {path} cannot be read")
@@ -120,6 +128,7 @@ def listeners(settings: Settings) -> dict[str, tuple[str, int]]:
         "the charge points' listener": (settings.ocpp_host, settings.ocpp_port),
         "the partners' listener": (settings.ocpi_host, settings.ocpi_port),
         "the operator's listener": (settings.operator_host, settings.operator_port),
+        "the files listener": (settings.files_host, settings.files_port),
     }
     if settings.ocpp_tls_cert is not None:
         places["the TLS listener"] = (settings.ocpp_tls_host, settings.ocpp_tls_port)

@@ -51,6 +51,8 @@ async def _serve(settings: Settings) -> None:
         gateway = await Gateway.start(settings)
     except (OSError, StoreError, ValueError) as error:
         raise Problem(f"not started: {error}") from None
+    # told that certificates were renewed; it looks by itself every few seconds
+    loop.add_signal_handler(signal.SIGHUP, gateway.refresh)
     addresses = gateway.addresses
     print_line(f"charge points  {addresses.ocpp}{{identity}}")
     if addresses.ocpp_tls is not None:
@@ -61,7 +63,7 @@ async def _serve(settings: Settings) -> None:
         await stop.wait()
     finally:
         # a second signal does not wait
-        for one in _SIGNALS:
+        for one in (*_SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(one)
         await _drain(gateway.close())
 

@@ -220,7 +220,7 @@ class PerPartner:
         _owed.labels(self.partner_id).set(sum(map(len, lists)))
         in_turn = [owing for row in zip_longest(*lists) for owing in row if owing is not None]
         idle = [owing for owing in in_turn if owing.lane not in under_way]
-        return sorted(idle, key=lambda owing: ranks.get(owing.key, 0)) if ranks else idle
+        return sorted(idle, key=lambda owing: ranks.get(owing.lane, 0)) if ranks else idle
 
     async def _session_status(self, owing: Owing) -> str | None:
         """The status that the pace asks for: of sessions, and not twice of the same version."""
@@ -235,7 +235,7 @@ class PerPartner:
 
     def _held_for(self, owing: Owing, status: str | None) -> float:
         now = self._clock.elapsed()
-        wait = self._suspects.wait(owing.key, now)
+        wait = self._suspects.wait(owing.lane, now)
         if owing.ref.kind is ObjectKind.SESSION and self._pace.recent(owing.key):
             held = self._pace.held(owing.key, owing.version, now)
             wait = max(wait, held or self._pace.hold(owing.key, owing.version, status, now))
@@ -300,16 +300,16 @@ class PerPartner:
                 self._answered(owing)
                 await self._refuse(owing, verdict.detail)
             case VerdictKind.UNREACHABLE:
-                give_up = self._suspects.failed(owing.key, self._clock.elapsed())
+                give_up = self._suspects.failed(owing.lane, self._clock.elapsed())
                 self._failed(verdict.detail, began, verdict.retry_after)
                 if give_up:
-                    self._suspects.answered(owing.key)
+                    self._suspects.answered(owing.lane)
                     await self._refuse(owing, f"fails while others pass: {verdict.detail}")
             case VerdictKind.UNAUTHORIZED:
                 await self._suspend(partner, verdict.detail)
 
     def _answered(self, owing: Owing) -> None:
-        self._suspects.answered(owing.key)
+        self._suspects.answered(owing.lane)
         if self._backoff.failing:
             _log.info("partner answers again", partner=self.partner_id)
         self._backoff = self._backoff.succeeded()

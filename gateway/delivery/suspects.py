@@ -2,7 +2,8 @@
 
 An unanswered push says nothing about which. But when others got through between two failures of
 the same object, the partner was not down: it chokes on this one. Such an object is held back
-longer and longer, and given up after a few times, so that it cannot stop the rest for ever.
+longer and longer, and given up after a few times, so that it cannot stop the rest for ever. What
+must not overtake it is held back with it: suspicion falls on a lane (`Owing.lane`).
 """
 
 from collections.abc import Hashable

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from gateway.domain.tokens import TokenType
-
 
 class CommandOutcome(StrEnum):
     """How a station took a command. The names are OCPI CommandResultType's where they fit."""
@@ -53,24 +51,3 @@ class Command:
     def __init_subclass__(cls) -> None:
         """Enter the kind; `dataclass(slots=True)` makes each class twice, the last one counts."""
         Command.kinds[cls.__name__] = cls
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteStart(Command):
-    """Start charging for a token.
-
-    `evse_id` None leaves the choice to the station. `id_token` is what the station is to be
-    told, already fitted to what its OCPP version can carry. `remote_start_id` fits 31 bits.
-    """
-
-    remote_start_id: int
-    id_token: str
-    token_type: TokenType
-    evse_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteStop(Command):
-    """Stop a running transaction."""
-
-    transaction_id: str

@@ -67,7 +67,8 @@ class EnergyMeter:
             return replace(
                 self, start_wh=register_wh, last_wh=register_wh, last_at=at, seen_from=at
             )
-        if self.last_at is not None and at < self.last_at and register_wh <= self.last_wh:
+        # of two values of one moment the greater one counts, whichever came first
+        if self.last_at is not None and at <= self.last_at and register_wh <= self.last_wh:
             if self.seen_from is None or at >= self.seen_from or register_wh > self.start_wh:
                 return self  # replayed or late: what it says is already in the newer one
             # 2.x events come in any order, and an Ended may bring the first value of all.
@@ -100,6 +101,11 @@ class EnergyMeter:
         if self.last_wh - register_wh < 1:
             return stopped
         return stopped.flagged(STOP_BELOW_READING)
+
+    def repeats(self, reading: Reading) -> bool:
+        """Whether a reading only says again what the last register said."""
+        register = _total(reading, Measurand.ENERGY_IMPORT_REGISTER)
+        return register is not None and (reading.at, register) == (self.last_at, self.last_wh)
 
     def flagged(self, flag: str) -> "EnergyMeter":
         """Note once that something about the meter needs an operator's eye."""

@@ -19,6 +19,7 @@ from gateway.domain.tokens import TokenHolder
 from gateway.domain.transactions import Transaction
 
 _FOUR_DECIMALS = Decimal("0.0001")
+_TWELVE_DECIMALS = Decimal("1E-12")
 _SECONDS_PER_HOUR = Decimal(3600)
 _WH_PER_KWH = Decimal(1000)
 
@@ -112,7 +113,7 @@ def session_object(
         "id": transaction.session_id,
         "start_date_time": to_text(transaction.started_at),
     }
-    if transaction.stopped_at is not None:
+    if transaction.is_settled:
         session["end_date_time"] = to_text(priced.end)
     session |= {
         "kwh": kwh(transaction),
@@ -125,7 +126,10 @@ def session_object(
         "currency": site.currency,
         "charging_periods": _charging_periods(priced.periods),
         "total_cost": price_object(bill.total_cost),
-        "status": (SessionStatus.ACTIVE if transaction.is_open else SessionStatus.COMPLETED).value,
+        # COMPLETED: "no more modifications will be made" (mod_sessions 9.4.2)
+        "status": (
+            SessionStatus.COMPLETED if transaction.is_settled else SessionStatus.ACTIVE
+        ).value,
         "last_updated": to_text(now),
     }
     return session
@@ -217,8 +221,17 @@ def _charging_periods(periods: Iterable[ChargingPeriod]) -> list[dict[str, Any]]
 def _share(sums: dict[Dimension, Decimal], dimension: Dimension, volume: Decimal) -> Decimal:
     """A volume rounded so that the periods' volumes add up to their rounded total."""
     before = sums.get(dimension, Decimal(0))
-    sums[dimension] = before + volume
-    return number(number(before + volume) - number(before))
+    sums[dimension] = after = before + volume
+    return number(_exact(after) - _exact(before))
+
+
+def _exact(total: Decimal) -> Decimal:
+    """A sum of volumes, rounded as their total is: hours are thirds and sevenths of decimals.
+
+    151.38 s are 0.04205 h, a tie; the sum of their parts may be 0.0420499... Times are told to
+    the microsecond, 2.8E-10 h, so that twelve decimals tell every tie from its neighbours.
+    """
+    return number(total.quantize(_TWELVE_DECIMALS, ROUND_HALF_UP))
 
 
 def _cdr_token(transaction: Transaction) -> dict[str, Any]:

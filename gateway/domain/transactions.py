@@ -12,6 +12,7 @@ from operator import attrgetter
 from gateway.domain.energy import EnergyMeter
 from gateway.domain.events import ChargingState
 from gateway.domain.periods import Periods
+from gateway.domain.sequence import Sequence
 from gateway.domain.tokens import AuthMethod, AuthorizationStatus, TokenHolder, TokenType
 from gateway.domain.values import dataclass
 
@@ -40,6 +41,7 @@ class Effect(StrEnum):
     MERGE = "merge"
     END = "end"
     END_LATE = "end without its start"
+    AMEND = "tell the whole story again"
     KEEP = "keep only"
 
 
@@ -54,10 +56,10 @@ TRANSITIONS: dict[tuple[TransactionState | None, Step], tuple[Effect, Transactio
     (TransactionState.ACTIVE, Step.UPDATE): (Effect.MERGE, TransactionState.ACTIVE),
     (TransactionState.ACTIVE, Step.END): (Effect.END, TransactionState.ENDED),
     (TransactionState.ACTIVE, Step.CLOSE): (Effect.END, TransactionState.ENDED),
-    # After the end nothing reopens it: the bill is made. What comes is kept beside it.
-    (TransactionState.ENDED, Step.START): (Effect.KEEP, TransactionState.ENDED),
-    (TransactionState.ENDED, Step.UPDATE): (Effect.KEEP, TransactionState.ENDED),
-    (TransactionState.ENDED, Step.END): (Effect.KEEP, TransactionState.ENDED),
+    # After the end nothing reopens it, but until the bill is made what comes late belongs to it.
+    (TransactionState.ENDED, Step.START): (Effect.AMEND, TransactionState.ENDED),
+    (TransactionState.ENDED, Step.UPDATE): (Effect.AMEND, TransactionState.ENDED),
+    (TransactionState.ENDED, Step.END): (Effect.AMEND, TransactionState.ENDED),
     (TransactionState.ENDED, Step.CLOSE): (Effect.KEEP, TransactionState.ENDED),
 }
 
@@ -72,6 +74,13 @@ def transition(state: TransactionState | None, step: Step) -> tuple[Effect, Tran
         return TRANSITIONS[state, step]
     except KeyError:
         raise UnknownTransaction(f"{step.value} of no transaction") from None
+
+
+def effect_on(transaction: "Transaction | None", step: Step) -> Effect:
+    """The same for a record. Once it is billed, what comes is only kept beside it."""
+    if transaction is not None and transaction.billed:
+        return Effect.KEEP
+    return transition(transaction.state if transaction else None, step)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,11 @@ class Transaction:
     `id` is the OCPP transaction id as text, unique only together with `identity`. `session_id`
     and `cdr_id` are made at the start, so that every retry and every restart leads to the same
     OCPI objects. `flags` name what an operator should look at.
+
+    `sequence` holds the numbers of its 2.x events; 1.6 has none. `due_at` is until when what is
+    missing is waited for, by our clock; None: for nothing. `in_order` False: something came out
+    of turn, and the record is to be made anew from the log before it is billed. `logged`: the
+    log holds everything that is needed for that.
     """
 
     identity: str
@@ -111,11 +125,14 @@ class Transaction:
     energy: EnergyMeter = field(default_factory=EnergyMeter)
     periods: Periods = field(default_factory=Periods)
     charging_state: ChargingState | None = None
-    last_seq_no: int | None = None
+    sequence: Sequence | None = None
     remote_start_id: int | None = None
     reservation_id: int | None = None
     billed: bool = False
     flags: tuple[str, ...] = ()
+    due_at: datetime | None = None
+    in_order: bool = True
+    logged: bool = False
 
     def metered(self, energy: EnergyMeter, periods: Periods) -> "Transaction":
         """The same with new meter readings: `replace`, at a quarter of its price.
@@ -130,6 +147,12 @@ class Transaction:
         """Note `flag` once."""
         return self if flag in self.flags else replace(self, flags=(*self.flags, flag))
 
+    def unflagged(self, *flags: str) -> "Transaction":
+        """Without these flags."""
+        if not set(flags).intersection(self.flags):
+            return self
+        return replace(self, flags=tuple(flag for flag in self.flags if flag not in flags))
+
     @property
     def latest_at(self) -> datetime:
         """Its end or, while it runs, the last moment that the station has told us of."""
@@ -143,6 +166,11 @@ class Transaction:
     def is_open(self) -> bool:
         """Whether it still runs."""
         return self.state is TransactionState.ACTIVE
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is over and nothing more is waited for."""
+        return not self.is_open and self.due_at is None
 
     @property
     def billable(self) -> bool:

@@ -91,18 +91,21 @@ class SafeHttp:
     """The one HTTP client through which partners are called. Use within a running event loop.
 
     `resolver` and `ssl_context` are for deployments and tests with their own names and
-    authorities; neither can lift the check of the address.
+    authorities; neither can lift the check of the address. `plain_http` allows http as well, for
+    what is signed in itself, as OCSP answers are.
     """
 
     def __init__(
         self,
         allow_private_hosts: bool = False,
         *,
+        plain_http: bool = False,
         resolver: AbstractResolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._allow_private_hosts = allow_private_hosts
+        self._plain_http = plain_http or allow_private_hosts
         self._resolver = resolver
         self._ssl_context = ssl_context
         self._max_body_bytes = max_body_bytes
@@ -161,7 +164,7 @@ class SafeHttp:
         try:
             # An ASCII URL goes out as the partner wrote it (`response_url` is used verbatim).
             target = URL(url, encoded=url.isascii())
-            schemes = ("https", "http") if self._allow_private_hosts else ("https",)
+            schemes = ("https", "http") if self._plain_http else ("https",)
             if target.scheme not in schemes:
                 raise ForbiddenTarget(f"scheme {target.scheme or 'none'!r} is not called")
             if not target.raw_host or not target.port:

@@ -121,7 +121,8 @@ def _decision(
     if isinstance(token, Mapping) and holder is None:
         _log.warning("authorized a token of another party", partner=partner.id)
         return None
-    if status is AuthorizationStatus.ACCEPTED and not _covers(information, location):
+    evse_uids = _evse_uids(information)
+    if status is AuthorizationStatus.ACCEPTED and not _covers(evse_uids, location):
         status = AuthorizationStatus.NOT_ALLOWED_AT_LOCATION
     group_id = token.get("group_id") if isinstance(token, Mapping) else None
     return Authorization(
@@ -130,6 +131,7 @@ def _decision(
         method=AuthMethod.AUTH_REQUEST,
         reference=_text(information.get("authorization_reference")),
         group_id=_text(group_id),
+        evse_uids=evse_uids,
     )
 
 
@@ -154,20 +156,28 @@ def _holder(
         party_id=owner.party_id,
         contract_id=_text(token.get("contract_id")) or uid,
         partner_id=partner.id,
+        group_id=_text(token.get("group_id")),
+        language=_text(token.get("language")),
     )
 
 
-def _covers(information: Mapping[str, Any], location: tuple[str, str | None] | None) -> bool:
-    """ "Only the EVSEs the EV driver is allowed to charge at are returned" (12.3.1)."""
+def _evse_uids(information: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Where the owner lets the token charge, None: anywhere at the location.
+
+    "Only the EVSEs the EV driver is allowed to charge at are returned" (12.3.1).
+    """
     answered = information.get("location")
-    if location is None or location[1] is None or not isinstance(answered, Mapping):
+    uids = answered.get("evse_uids") if isinstance(answered, Mapping) else None
+    if not isinstance(uids, list) or not uids:
+        return None
+    return tuple(uid for uid in uids if isinstance(uid, str))
+
+
+def _covers(evse_uids: tuple[str, ...] | None, location: tuple[str, str | None] | None) -> bool:
+    """Whether the EVSE that was asked about, if one was, is among those of the answer."""
+    if evse_uids is None or location is None or location[1] is None:
         return True
-    uids = answered.get("evse_uids")
-    return not isinstance(uids, list) or not uids or location[1].lower() in _folded(uids)
-
-
-def _folded(uids: list[Any]) -> set[str]:
-    return {uid.lower() for uid in uids if isinstance(uid, str)}
+    return location[1].lower() in {uid.lower() for uid in evse_uids}
 
 
 def _text(value: Any) -> str | None:

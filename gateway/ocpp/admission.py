@@ -13,33 +13,36 @@ import structlog
 from prometheus_client import Counter
 from websockets.http11 import Request, Response
 
-from gateway.domain.charge_points import ChargePointRecord
+from gateway.domain.charge_points import ChargePointRecord, PresentedCertificate
 from gateway.ocpp.handshake import basic_credentials, identity_of
 from gateway.ocpp.limits import LoginLimiter
 from gateway.ocpp.socket import ChargePointSocket
-from gateway.services.charge_points import ChargePoints, ConnectionRefused
+from gateway.services.logins import Attempt, ConnectionRefused, Login, Logins
 from gateway.store import StoreError
 
 log = structlog.get_logger(__name__)
 
 LOGINS = Counter("gateway_ocpp_logins", "Upgrade requests of charge points", ["outcome"])
 
+_LEGACY = ("TLSv1", "TLSv1.1")
 _VERIFYING = 16  # passwords verified at the same time; the rest wait for their turn
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A charge point that may connect, and the address it comes from."""
+    """A charge point that may connect, where it comes from, and what it proved itself with."""
 
     record: ChargePointRecord
     remote: str
+    certificate: PresentedCertificate | None = None
+    legacy_tls: bool = False
 
 
 class Admission:
     """Decides about upgrade requests."""
 
-    def __init__(self, charge_points: ChargePoints, limiter: LoginLimiter) -> None:
-        self._charge_points = charge_points
+    def __init__(self, logins: Logins, limiter: LoginLimiter) -> None:
+        self._logins = logins
         self._limiter = limiter
         self._verifying = asyncio.Semaphore(_VERIFYING)
 
@@ -50,17 +53,16 @@ class Admission:
         if identity is None:
             LOGINS.labels("no identity").inc()
             return socket.respond(HTTPStatus.NOT_FOUND, "No charge point here.\n")
-        password, acceptable = _password(request, identity)
+        attempt = _attempt(socket, request, identity)
+        proof = attempt.certificate if attempt.password is None else attempt.password
         now = socket.loop.time()
-        if not self._limiter.allows(address, identity, password, now):
+        if not self._limiter.allows(address, identity, proof, now):
             LOGINS.labels("too many").inc()
             return too_many(socket)
         try:
-            if not acceptable:
-                raise ConnectionRefused("the credentials are malformed or another's")
-            record = await self._verified(socket, identity, password)
+            login = await self._verified(attempt)
         except ConnectionRefused as refused:
-            self._limiter.failed(address, identity, now)
+            self._limiter.failed(address, identity, proof, now)
             LOGINS.labels("refused").inc()
             log.warning(
                 "charge point refused",
@@ -73,16 +75,29 @@ class Admission:
             LOGINS.labels("store away").inc()
             log.error("charge point turned away", charge_point=identity, reason=repr(error))
             return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Try again later.\n")
-        self._limiter.succeeded(identity, password)
+        self._limiter.succeeded(identity, proof)
         LOGINS.labels("accepted").inc()
-        return Admitted(record, address)
+        return Admitted(login.record, address, login.certificate, attempt.legacy_tls)
 
-    async def _verified(
-        self, socket: ChargePointSocket, identity: str, password: bytes | None
-    ) -> ChargePointRecord:
-        secure = socket.transport.get_extra_info("ssl_object") is not None
+    async def _verified(self, attempt: Attempt) -> Login:
         async with self._verifying:
-            return await self._charge_points.authenticate(identity, password, secure=secure)
+            return await self._logins.authenticate(attempt)
+
+
+def _attempt(socket: ChargePointSocket, request: Request, identity: str) -> Attempt:
+    """What is shown. A client certificate is what TLS says; a header is anybody's word."""
+    password, well_formed = _password(request, identity)
+    tls = socket.transport.get_extra_info("ssl_object")
+    if tls is None:
+        return Attempt(identity, password, well_formed=well_formed)
+    return Attempt(
+        identity,
+        password,
+        secure=True,
+        legacy_tls=tls.version() in _LEGACY,
+        certificate=tls.getpeercert(binary_form=True),
+        well_formed=well_formed,
+    )
 
 
 def _password(request: Request, identity: str) -> tuple[bytes | None, bool]:

@@ -1,16 +1,21 @@
 """OCPP-J frames: bytes to message and back. Pure, and never raises whatever the bytes.
 
-Shapes are those of OCPP-J 1.6 and 2.0.1, both 4.2; what differs is how a frame that is none of
-them is answered, and that is the dialect's business (`Malformed.fault`).
+Shapes are those of OCPP-J 1.6, 2.0.1 and 2.1, all 4.2. Which message types there are, and how a
+frame that is no message is answered, is the dialect's business (`kinds`, `Malformed.fault`).
 """
 
 import re
+from collections.abc import Collection
 from enum import Enum
 from typing import Any, NamedTuple
 
 from gateway import exact_json
 
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
+CALLRESULTERROR, SEND = 5, 6  # since OCPP-J 2.1
+
+KINDS = frozenset({CALL, CALLRESULT, CALLERROR})
+KINDS_2_1 = KINDS | {CALLRESULTERROR, SEND}
 
 MAX_MESSAGE_ID = 36  # OCPP-J 4.1.4
 MAX_DESCRIPTION = 255  # OCPP-J 2.0.1 table 7
@@ -21,13 +26,14 @@ class Fault(Enum):
 
     FRAME = "frame"  # no JSON array, or a CALL without the parts of a CALL
     MESSAGE_TYPE = "message type"  # a number that no OCPP-J version we speak defines
-    ANSWER = "answer"  # a broken CALLRESULT or CALLERROR: answering it would start a loop
+    ANSWER = "answer"  # a broken answer of any type: answering it would start a loop
+    SEND = "send"  # a broken SEND: "SHALL NOT respond" (2.1, 4.2.4)
 
 
 class Call(NamedTuple):
-    """A request."""
+    """A request. Its id is a number only where a quirk lets that pass."""
 
-    message_id: str
+    message_id: str | int
     action: str
     payload: Any
 
@@ -48,6 +54,23 @@ class Refusal(NamedTuple):
     details: dict[str, Any]
 
 
+class ResultRefusal(NamedTuple):
+    """A CALLRESULTERROR: an answer could not be processed. The id is that of the answer."""
+
+    message_id: str
+    code: str
+    description: str
+    details: dict[str, Any]
+
+
+class Send(NamedTuple):
+    """A SEND: a message without a response, not even an error."""
+
+    message_id: str
+    action: str
+    payload: Any
+
+
 class Malformed(NamedTuple):
     """No message. `message_id` is what could still be read of the id."""
 
@@ -56,15 +79,16 @@ class Malformed(NamedTuple):
     message_id: str | None = None
 
 
-Message = Call | Answer | Refusal | Malformed
+Message = Call | Answer | Refusal | ResultRefusal | Send | Malformed
 
 
-def read(frame: bytes) -> Message:
-    """Make a message of one text frame's bytes."""
+def read(frame: bytes, kinds: Collection[int] = KINDS) -> Message:
+    """Make a message of one text frame's bytes; `kinds` are the version's message types."""
     try:
         parts = exact_json.loads(frame)
     except exact_json.InvalidJSON as error:
-        return Malformed(Fault.FRAME, f"no JSON: {error}", _salvaged_id(frame))
+        fault = Fault.SEND if SEND in kinds and _SEND_BEGIN.match(frame) else Fault.FRAME
+        return Malformed(fault, f"no JSON: {error}", _salvaged_id(frame))
     if type(parts) is not list or not parts:
         return Malformed(Fault.FRAME, "no JSON array with elements")
     kind = parts[0]
@@ -77,6 +101,11 @@ def read(frame: bytes) -> Message:
         return _answer(parts, message_id)
     if kind == CALLERROR:
         return _refusal(parts, message_id)
+    if kind == SEND and kind in kinds:
+        return _send(parts, message_id)
+    if kind == CALLRESULTERROR and kind in kinds:
+        refusal = _refusal(parts, message_id)
+        return ResultRefusal(*refusal) if type(refusal) is Refusal else refusal
     return Malformed(Fault.MESSAGE_TYPE, f"unknown message type {kind}", message_id)
 
 
@@ -96,6 +125,14 @@ def _call(parts: list[Any]) -> Call | Malformed:
     return Call(message_id, parts[2], {} if payload is None else payload)
 
 
+def _send(parts: list[Any], message_id: str | None) -> Send | Malformed:
+    # Its id matches nothing, so a bad one loses nothing.
+    if len(parts) not in (3, 4) or type(parts[2]) is not str:
+        return Malformed(Fault.SEND, "a SEND is [6, id, action, payload]", message_id)
+    payload = parts[3] if len(parts) == 4 else None
+    return Send(message_id or "", parts[2], {} if payload is None else payload)
+
+
 def _answer(parts: list[Any], message_id: str | None) -> Answer | Malformed:
     if message_id is None or len(parts) not in (2, 3):
         return Malformed(Fault.ANSWER, "a CALLRESULT is [3, id, payload]", message_id)
@@ -105,7 +142,7 @@ def _answer(parts: list[Any], message_id: str | None) -> Answer | Malformed:
 
 def _refusal(parts: list[Any], message_id: str | None) -> Refusal | Malformed:
     if message_id is None or len(parts) > 5:
-        shape = "a CALLERROR is [4, id, code, description, details]"
+        shape = f"an error is [{parts[0]}, id, code, description, details]"
         return Malformed(Fault.ANSWER, shape, message_id)
     # Stations leave out the tail, and write far more than 255 characters of description.
     code = parts[2] if len(parts) > 2 else "GenericError"
@@ -124,6 +161,7 @@ def _id(parts: list[Any]) -> str | None:
     return message_id if len(message_id) <= 4 * MAX_MESSAGE_ID else None
 
 
+_SEND_BEGIN = re.compile(rb"\s*\[\s*6\s*,")
 _CALL_ID = re.compile(rb'\s*\[\s*2\s*,\s*"([\x20\x21\x23-\x5b\x5d-\x7e]{1,36})"')
 
 
@@ -133,16 +171,35 @@ def _salvaged_id(frame: bytes) -> str | None:
     return match[1].decode() if match else None
 
 
+_CALL_BEGIN = re.compile(rb'\s*\[\s*2\s*,\s*"([^"\\]{1,36})"\s*,\s*"(\w{1,50})"')
+
+
+def begin_of_call(frame: bytes) -> tuple[str, str] | None:
+    """Id and action of a CALL, also of one that was cut; None for everything else."""
+    match = _CALL_BEGIN.match(frame)
+    return (match[1].decode(errors="replace"), match[2].decode()) if match else None
+
+
 def write_call(message_id: str, action: str, payload: Any) -> bytes:
     """A CALL as compact JSON."""
     return exact_json.dumps((CALL, message_id, action, payload))
 
 
-def write_answer(message_id: str, payload: Any) -> bytes:
+def write_answer(message_id: str | int, payload: Any) -> bytes:
     """A CALLRESULT as compact JSON."""
     return exact_json.dumps((CALLRESULT, message_id, payload))
 
 
-def write_refusal(message_id: str, code: str, description: str) -> bytes:
+def begin_of_answer(message_id: str) -> bytes:
+    """What every CALLRESULT of ours with this id begins with."""
+    return exact_json.dumps((CALLRESULT, message_id))[:-1] + b","
+
+
+def write_refusal(message_id: str | int, code: str, description: str) -> bytes:
     """A CALLERROR as compact JSON; the description is cut to what the standard allows."""
     return exact_json.dumps((CALLERROR, message_id, code, description[:MAX_DESCRIPTION], {}))
+
+
+def write_result_refusal(message_id: str, code: str, description: str) -> bytes:
+    """A CALLRESULTERROR as compact JSON; its description is cut likewise."""
+    return exact_json.dumps((CALLRESULTERROR, message_id, code, description[:MAX_DESCRIPTION], {}))

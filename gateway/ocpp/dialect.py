@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from gateway.domain.commands import Command, CommandReply
+from gateway.domain.happenings import Happening
 from gateway.ocpp import codec
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.schemas import Rule, Schemas
@@ -37,6 +38,14 @@ class Line(Protocol):
         self, action: str, payload: Payload, timeout: float
     ) -> codec.Answer | codec.Refusal:
         """Send a CALL and await its answer; raises `NotConnected`, `CallTimeout`."""
+        ...
+
+    def refuse_answer(self, message_id: str, code: str, reason: str) -> None:
+        """Tell the station that its answer broke its schema; only in 2.1."""
+        ...
+
+    def answer_broke_schema(self, action: str, path: tuple[str | int, ...]) -> None:
+        """An answer of the station was not what its schema says."""
         ...
 
     def close(self, code: int, reason: str) -> None:
@@ -78,7 +87,10 @@ class Dialect:
     that are no message, where the version has one, and `unreadable_id` the id to answer with
     when none can be read. `triggers` names, for calls of ours, what they allow a station to send
     before its boot is accepted. `expendable` names, for an action, the list whose broken elements
-    are left out rather than lose the message.
+    are left out rather than lose the message. `kinds` are the message types on the wire; `later`
+    is a superset of these messages, in whose words some stations speak already (ocpp-rules 32).
+    `withheld` are the calls that a station whose boot is pending is not to get. `happening` says
+    of a message that was taken, and its answer, what those read who wait for it.
     """
 
     subprotocol: str
@@ -90,6 +102,10 @@ class Dialect:
     blocks: tuple[Block, ...]
     triggers: Callable[[str, Payload], frozenset[str]]
     expendable: Mapping[str, str]
+    happening: Callable[[str, Payload, Payload], Happening]
+    kinds: frozenset[int] = codec.KINDS
+    later: Schemas | None = None
+    withheld: frozenset[str] = frozenset()
 
     def routes(self, services: ChargePointServices) -> Mapping[str, Handler]:
         """What each message of a station does; a later block's word counts."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway import exact_json
 from gateway.domain import timestamps
+from gateway.ocpp import codec
 
 KEPT_FRAMES = 20
 KEPT_CHARACTERS = 4_096
@@ -20,6 +21,9 @@ MASK = "***"
 # Members and variables that hold a secret in some OCPP version: AuthorizationKey,
 # BasicAuthPassword, vpn.password, apn.apnPassword, key, ...
 _SECRET = re.compile(r"password|authorizationkey|secret|passwd|privatekey", re.IGNORECASE)
+
+# What opens a URL that a station is sent: a ticket of the files listener, a name and password.
+_OPENING = re.compile(r"(/files/[ud]/)[A-Za-z0-9_-]{20,}|(?<=://)[^/@\s\"]{1,200}@")
 
 RECEIVED, SENT = "received", "sent"
 
@@ -37,6 +41,17 @@ class FrameRecord:
         if len(frame) > KEPT_CHARACTERS:
             frame = masked(frame).encode()
         self._frames.append((time.time(), direction, frame))
+
+    def answered_action(self, message_id: str) -> str | None:
+        """The action of the CALL that we answered under this id; None if it is not there."""
+        begin = codec.begin_of_answer(message_id)
+        if not any(frame.startswith(begin) for _, way, frame in self._frames if way == SENT):
+            return None
+        for _, way, frame in reversed(self._frames):
+            call = codec.begin_of_call(frame) if way == RECEIVED else None
+            if call is not None and call[0] == message_id:
+                return call[1]
+        return None
 
     def show(self) -> list[dict[str, Any]]:
         """The frames, oldest first, secrets masked."""
@@ -62,6 +77,7 @@ def masked(frame: bytes) -> str:
             text = exact_json.dumps(_without_secrets(exact_json.loads(frame))).decode()
         except ValueError:
             return MASK
+    text = _OPENING.sub(lambda match: f"{match[1] or ''}{MASK}{'' if match[1] else '@'}", text)
     return text if len(text) <= KEPT_CHARACTERS else f"{text[:KEPT_CHARACTERS]}..."
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from gateway.domain import timestamps
 from gateway.domain.commands import CommandOutcome, CommandReply
+from gateway.domain.configuration import TAKEN, Written
 from gateway.ocpp.dialect import Handler, Payload
 from gateway.services.provisioning import BootDecision, Provisioning
 from gateway.services.station_state import StationState
@@ -49,3 +50,16 @@ def boot_answer(decision: BootDecision) -> Payload:
         "currentTime": timestamps.to_text(decision.now),
         "interval": decision.interval,
     }
+
+
+def written(results: dict[str, str]) -> CommandReply:
+    """The reply to `WriteSettings`, of the station's word for each setting."""
+    words = sorted(results.values(), key=_weight)
+    taken = bool(words) and all(word in TAKEN for word in words)
+    outcome = CommandOutcome.ACCEPTED if taken else CommandOutcome.REJECTED
+    return CommandReply(outcome, words[0] if words else None, {"results": results})
+
+
+def _weight(word: str) -> int:
+    """Lower tells more: a refusal, then RebootRequired, then Accepted."""
+    return {Written.ACCEPTED.value: 2, Written.REBOOT_REQUIRED.value: 1}.get(word, 0)

@@ -55,14 +55,16 @@ class LoginLimiter:
 
     def allows(self, address: str, identity: str, password: bytes | None, now: float) -> bool:
         """Whether these credentials may be verified now."""
-        known = self._good.get(identity)
-        if known is not None and hmac.compare_digest(known, self._mark(identity, password)):
+        if self._was_good(identity, password):
             return True
         buckets = (self._buckets.get((address, identity)), self._buckets.get((address, None)))
         return all(bucket is None or bucket.left(now) for bucket in buckets)
 
-    def failed(self, address: str, identity: str, now: float) -> None:
-        """These credentials were bad."""
+    def failed(self, address: str, identity: str, password: bytes | None, now: float) -> None:
+        """These credentials were bad, maybe after they had been good: a password that was changed
+        must not be let past the limit for ever."""
+        if self._was_good(identity, password):
+            del self._good[identity]
         for key, limits in (((address, identity), self._pair), ((address, None), self._address)):
             bucket = self._buckets.pop(key, None) or TokenBucket(*limits, now)
             bucket.spend(now)
@@ -76,6 +78,10 @@ class LoginLimiter:
         self._good.move_to_end(identity)
         while len(self._good) > 10 * self._remembered:
             self._good.popitem(last=False)
+
+    def _was_good(self, identity: str, password: bytes | None) -> bool:
+        known = self._good.get(identity)
+        return known is not None and hmac.compare_digest(known, self._mark(identity, password))
 
     def _mark(self, identity: str, password: bytes | None) -> bytes:
         text = identity.encode() + b"\0" + (b"-" if password is None else b"+" + password)

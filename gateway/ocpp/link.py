@@ -1,9 +1,10 @@
 """The link to one charge point: its frames in, our answers and calls out.
 
 The reader is a callback and never waits: answers to our calls are matched at once, calls queue in
-a bounded inbox for the connection's one worker, which handles them one after the other in order.
-A full inbox or a spent rate limit stops the reading, so the flood stays in the station's TCP
-stack and nothing is lost. One CALL of ours is outstanding at a time (OCPP-J 4.1.1).
+a bounded inbox for the connection's one worker, which handles them one after the other in order;
+so do 2.1's SENDs, which are never answered, and its complaints about answers of ours. A full inbox
+or a spent rate limit stops the reading, so the flood stays in the station's TCP stack and nothing
+is lost. One CALL of ours is outstanding at a time (OCPP-J 4.1.1).
 
 What is answered has been handled; what could not be made durable gets no answer at all: the
 socket is closed, and the station keeps its message and tries again.
@@ -11,23 +12,25 @@ socket is closed, and the station keeps its message and tries again.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from prometheus_client import Counter
 from websockets.frames import CloseCode
 
-from gateway.ocpp import codec
+from gateway.domain.boot import RegistrationStatus
+from gateway.ocpp import codec, wire
 from gateway.ocpp.dialect import Dialect, Handler, Payload, Refused
 from gateway.ocpp.frames import RECEIVED, SENT, FrameRecord
+from gateway.ocpp.later_version import is_of_later_version
+from gateway.ocpp.leniency import Leniency
 from gateway.ocpp.limits import TokenBucket
-from gateway.ocpp.mending import mend
-from gateway.ocpp.schemas import MessageSchema
+from gateway.ocpp.outgoing import OutgoingCalls
+from gateway.ocpp.schemas import MessageSchema, Rule
 from gateway.ocpp.socket import ChargePointSocket
-from gateway.services.ports import CallTimeout, NotConnected
+from gateway.services.ports import Withheld
 from gateway.services.station_state import StationState
 from gateway.store import Fenced, StoreError
 
@@ -37,12 +40,27 @@ MESSAGES = Counter(
     "gateway_ocpp_calls", "Calls of charge points, by what became of them", ["outcome"]
 )
 DROPPED = Counter("gateway_ocpp_dropped_frames", "Frames that could not be answered", ["reason"])
-CALLS_SENT = Counter("gateway_ocpp_calls_sent", "Calls to charge points", ["outcome"])
+RESULT_ERRORS = Counter(
+    "gateway_ocpp_result_errors", "CALLRESULTERRORs of OCPP 2.1, by who sent them", ["by"]
+)
 
 _ANSWERED = MESSAGES.labels("answered")
 _REFUSED = MESSAGES.labels("refused")
 _FAILED = MESSAGES.labels("failed")
 _UNANSWERED = MESSAGES.labels("unanswered")
+
+RESULT_ERROR_STREAM = "call_result_errors"  # where complaints about our answers are kept
+
+Keep = Callable[[StationState, str, dict[str, Any]], Awaitable[None]]
+"""Keeps a report of a station in a stream, for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Complaint:
+    """A CALLRESULTERROR, and what it is about."""
+
+    action: str
+    refusal: codec.ResultRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +86,19 @@ class Link:
         "_dialect",
         "_frames",
         "_inbox",
+        "_keep",
+        "_leniency",
         "_limits",
         "_mended",
         "_nonsense",
+        "_outgoing",
         "_overdue",
-        "_pending",
-        "_pending_id",
         "_resume_at",
         "_routes",
         "_seen",
         "_socket",
         "_state",
         "_triggered",
-        "_turn",
-        "_waiting",
         "_wake",
         "_worker",
         "identity",
@@ -95,6 +112,8 @@ class Link:
         routes: Mapping[str, Handler],
         frames: FrameRecord,
         limits: LinkLimits,
+        keep: Keep,
+        leniency: Leniency,
     ) -> None:
         self.identity = identity
         self._socket = socket
@@ -102,7 +121,9 @@ class Link:
         self._routes = routes
         self._frames = frames
         self._limits = limits
-        self._inbox: deque[codec.Call] = deque()
+        self._keep = keep
+        self._leniency = leniency
+        self._inbox: deque[codec.Call | codec.Send | _Complaint] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._closing = False
         self._worker: asyncio.Task[Any] | None = None
@@ -110,10 +131,7 @@ class Link:
         self._overdue = False
         self._state: StationState | None = None
         self._seen: Callable[[StationState], None] | None = None
-        self._turn: asyncio.Lock | None = None
-        self._waiting = 0
-        self._pending_id: str | None = None
-        self._pending: asyncio.Future[codec.Answer | codec.Refusal] | None = None
+        self._outgoing = OutgoingCalls(self._send, limits.outbox)
         self._triggered: frozenset[str] = frozenset()
         self._mended: frozenset[str] = frozenset()
         self._nonsense: TokenBucket | None = None
@@ -139,22 +157,35 @@ class Link:
         self._frames.add(RECEIVED, data)
         if self._state is not None and self._seen is not None:
             self._seen(self._state)
-        if not is_text:
-            # OCPP-J is text: "valid JSON encoded with UTF-8" (4.1.2).
-            self._reject(codec.Malformed(codec.Fault.FRAME, "a binary frame"))
-            return
-        message = codec.read(data)
+        message = self._read(data, is_text)
         if type(message) is codec.Call:
+            self._leniency.numbered(self._state, message.message_id)
+            self._queue(message)
+        elif type(message) is codec.Send:
             self._queue(message)
         elif isinstance(message, codec.Malformed):
             self._reject(message)
         elif isinstance(message, (codec.Answer, codec.Refusal)):
             self._match(message)
+        elif isinstance(message, codec.ResultRefusal):
+            self._match_refusal(message)
+
+    def _read(self, data: bytes, is_text: bool) -> codec.Message:
+        # OCPP-J is text: "valid JSON encoded with UTF-8" (4.1.2).
+        message: codec.Message = codec.Malformed(codec.Fault.FRAME, "a binary frame")
+        if is_text:
+            message = codec.read(data, self._dialect.kinds)
+        if type(message) is codec.Malformed:
+            return self._leniency.read_again(self._state, data, is_text) or message
+        return message
+
+    def know(self, state: StationState) -> None:
+        """Whose frames these are, before the first one comes."""
+        self._state = state
 
     def lost(self) -> None:
         """The socket is gone: nobody waits for an answer any more, what was received is handled."""
-        if self._pending is not None and not self._pending.done():
-            self._pending.set_exception(CallTimeout("the connection was lost before the answer"))
+        self._outgoing.lost()
         self._stop()
 
     def _slow_down(self, seconds: float) -> None:
@@ -173,11 +204,11 @@ class Link:
         self._resume_at = 0.0
         self._socket.release("rate")
 
-    def _queue(self, call: codec.Call) -> None:
+    def _queue(self, message: codec.Call | codec.Send | _Complaint) -> None:
         if self._closing:
             _UNANSWERED.inc()
             return
-        self._inbox.append(call)
+        self._inbox.append(message)
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
         if len(self._inbox) >= self._limits.inbox:
@@ -190,6 +221,9 @@ class Link:
             fault=malformed.fault.value,
             reason=malformed.reason[:200],
         )
+        if malformed.message_id is not None and self._outgoing.awaits(malformed.message_id):
+            self._settle_broken(malformed.message_id, malformed.reason)
+            return
         refusal = self._dialect.refusal_of(malformed)
         if refusal is None:
             DROPPED.labels(malformed.fault.value).inc()
@@ -198,13 +232,34 @@ class Link:
         self._count_nonsense()
 
     def _match(self, answer: codec.Answer | codec.Refusal) -> None:
-        if answer.message_id == self._pending_id and self._pending is not None:
-            if not self._pending.done():
-                self._pending.set_result(answer)
-            self._pending_id = None
+        if self._outgoing.settle(answer):
             return
+        self._leniency.unasked(self._state)
         DROPPED.labels("answer to nothing").inc()
         self._count_nonsense()
+
+    def _settle_broken(self, message_id: str, reason: str) -> None:
+        """Our call was answered by a frame that says nothing: nobody need wait any longer."""
+        code = self._dialect.codes[Rule.FORMAT]
+        self._match(codec.Refusal(message_id, code, reason, {}))
+        self.refuse_answer(message_id, code, reason)
+
+    def _match_refusal(self, refusal: codec.ResultRefusal) -> None:
+        """2.1: the station could not process an answer of ours; only a recent one is believed."""
+        action = self._frames.answered_action(refusal.message_id)
+        if action is None:
+            DROPPED.labels("answer to nothing").inc()
+            self._count_nonsense()
+            return
+        RESULT_ERRORS.labels("station").inc()
+        log.warning(
+            "station refuses our answer",
+            charge_point=self.identity,
+            action=action,
+            code=refusal.code[:50],
+            reason=refusal.description[:200],
+        )
+        self._queue(_Complaint(action, refusal))
 
     def _count_nonsense(self) -> None:
         now = self._socket.heard
@@ -234,12 +289,20 @@ class Link:
             await self._wake
             self._wake = None
 
-    async def _work(self, state: StationState, call: codec.Call) -> None:
+    async def _work(
+        self, state: StationState, message: codec.Call | codec.Send | _Complaint
+    ) -> None:
         backlog = len(self._inbox)
         if backlog <= self._limits.inbox // 2:
             self._socket.release("inbox")
         self._busy_since = self._socket.loop.time()
-        answer = await self._handled(state, call)
+        answer: bytes | None = None
+        if type(message) is codec.Call:
+            answer = await self._handled(state, message)
+        elif type(message) is codec.Send:
+            await self._taken(state, message)
+        elif type(message) is _Complaint:
+            await self._attempt("", message.action, self._keep_complaint(state, message))
         self._busy_since = None
         if answer is not None:
             self._send(answer)
@@ -264,12 +327,47 @@ class Link:
         if refusal is not None:
             _REFUSED.inc()
             return refusal
+        noticed = wire.tally.noticed
+        handling = self._routes[call.action](state, call.payload)
+        answer = await self._attempt(call.message_id, call.action, handling)
+        if wire.tally.noticed != noticed or self._leniency.curious:
+            self._leniency.look(state, call.action, call.payload)
+        return answer
+
+    async def _taken(self, state: StationState, send: codec.Send) -> None:
+        """Handle a SEND: "The receiver SHALL NOT respond" (2.1, 4.2.4), whatever is wrong."""
+        schema = self._dialect.schemas.unconfirmed(send.action)
+        if schema is None or send.action not in self._routes:
+            reason = "unknown"
+        elif not state.boot_accepted and not self._allowed_early(send.action):
+            reason = "not booted"
+        elif not schema.valid(send.payload) and self._leniency.mend(
+            state, send.action, schema, send.payload
+        ):
+            reason = "breaks its schema"
+        else:
+            handling = self._routes[send.action](state, send.payload)
+            await self._attempt(send.message_id, send.action, handling)
+            return
+        DROPPED.labels("send").inc()
+        log.info("SEND dropped", charge_point=self.identity, action=send.action[:50], reason=reason)
+        self._count_nonsense()
+
+    async def _keep_complaint(self, state: StationState, complaint: _Complaint) -> Payload:
+        kept = {"action": complaint.action, **complaint.refusal._asdict()}
+        await self._keep(state, RESULT_ERROR_STREAM, kept)
+        return {}
+
+    async def _attempt(
+        self, message_id: str | int, action: str, handling: Awaitable[Payload]
+    ) -> bytes | None:
+        """Await a handler; its answer, or None when there must be none."""
         try:
-            payload = await self._routes[call.action](state, call.payload)
+            payload = await handling
         except Refused as refused:
             _REFUSED.inc()
             code = self._dialect.codes[refused.rule]
-            return codec.write_refusal(call.message_id, code, str(refused))
+            return codec.write_refusal(message_id, code, str(refused))
         except Fenced:
             self._give_up(CloseCode.NORMAL_CLOSURE, "superseded")
         except (StoreError, TimeoutError) as error:
@@ -279,15 +377,15 @@ class Link:
             if not self._overdue or self._worker is None or self._worker.uncancel():
                 raise
             self._overdue = False
-            log.error("handler took too long", charge_point=self.identity, action=call.action)
+            log.error("handler took too long", charge_point=self.identity, action=action)
             self._give_up(CloseCode.INTERNAL_ERROR, "try again later")
         except Exception:
-            log.exception("handler failed", charge_point=self.identity, action=call.action)
+            log.exception("handler failed", charge_point=self.identity, action=action)
             _FAILED.inc()
-            return codec.write_refusal(call.message_id, "InternalError", "")
+            return codec.write_refusal(message_id, "InternalError", "")
         else:
             _ANSWERED.inc()
-            return codec.write_answer(call.message_id, payload)
+            return codec.write_answer(message_id, payload)
         _UNANSWERED.inc()
         return None
 
@@ -303,18 +401,32 @@ class Link:
             # J 1.6 errata 3.8, OCPP 2.0.1 B02.FR.09 and B03.FR.07
             reason = "BootNotification has not been accepted"
             return codec.write_refusal(call.message_id, "SecurityError", reason)
-        if schema.valid(call.payload):
-            return None
-        return self._unmended(state, schema, call)
+        if state.quirks.change_meaning:
+            self._leniency.rescale(state, call.action, call.payload)
+        refusal = None
+        if not schema.valid(call.payload):
+            refusal = self._unmended(state, schema, call)
+        if state.quirks.change_meaning and refusal is None:
+            self._leniency.reinterpret(state, call.action, schema, call.payload)
+        return refusal
 
     def _allowed_early(self, action: str) -> bool:
-        return action == "BootNotification" or action in self._triggered
+        if action == "BootNotification":
+            return True
+        # B03.FR.07: while Rejected, nothing that was asked for earlier passes either
+        is_rejected = self._state is not None and (
+            self._state.boot_answer is RegistrationStatus.REJECTED
+        )
+        return action in self._triggered and not is_rejected
 
     def _unmended(
         self, state: StationState, schema: MessageSchema, call: codec.Call
     ) -> bytes | None:
-        expendable = self._dialect.expendable.get(call.action)
-        violations = mend(schema, call.payload, state.record.quirks, expendable)
+        later = self._dialect.later.request(call.action) if self._dialect.later else None
+        if later is not None and is_of_later_version(schema, later, call.payload):
+            self._report_mended(call.action)
+            return None
+        violations = self._leniency.mend(state, call.action, schema, call.payload)
         if not violations:
             self._report_mended(call.action)
             return None
@@ -345,40 +457,31 @@ class Link:
     async def call(
         self, action: str, payload: Payload, timeout: float
     ) -> codec.Answer | codec.Refusal:
-        """Send a CALL and await its answer; the time spent waiting for its turn counts.
+        """Send a CALL in its turn and await its answer: see `OutgoingCalls.call`.
 
-        Raises `NotConnected` when nothing was sent, `CallTimeout` when no answer came.
+        Raises `Withheld` too, for what the station is not to be sent now.
         """
-        if self._waiting >= self._limits.outbox:
-            raise CallTimeout("too many calls are waiting for this charge point")
-        if self._turn is None:
-            self._turn = asyncio.Lock()
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(timeout), self._turn:
-                return await self._exchange(action, payload)
-        except TimeoutError as error:
-            CALLS_SENT.labels("timeout").inc()
-            if isinstance(error, CallTimeout):
-                raise
-            raise CallTimeout(f"no answer within {timeout:g} s") from None
-        finally:
-            self._waiting -= 1
-
-    async def _exchange(self, action: str, payload: Payload) -> codec.Answer | codec.Refusal:
-        message_id = str(uuid4())
-        self._pending = self._socket.loop.create_future()
-        self._pending_id = message_id
+        self._check_not_withheld(action)
         self._triggered |= self._dialect.triggers(action, payload)
-        try:
-            if not self._send(codec.write_call(message_id, action, payload)):
-                raise NotConnected(f"{self.identity} is not connected")
-            answer = await self._pending
-            CALLS_SENT.labels("error" if isinstance(answer, codec.Refusal) else "result").inc()
-            return answer
-        finally:
-            # A late answer is an answer to nothing.
-            self._pending = self._pending_id = None
+        return await self._outgoing.call(action, payload, timeout)
+
+    def _check_not_withheld(self, action: str) -> None:
+        answer = self._state.boot_answer if self._state is not None else None
+        if answer is RegistrationStatus.REJECTED:
+            # B03.FR.03: until the station boots again, we "SHALL NOT send any request"
+            raise Withheld("its boot was rejected; until it boots again it is sent nothing")
+        if answer is RegistrationStatus.PENDING and action in self._dialect.withheld:
+            raise Withheld(f"its boot is pending; {action} is not allowed until it is accepted")
+
+    def answer_broke_schema(self, action: str, path: tuple[str | int, ...]) -> None:
+        """The station's answer to a call of ours was not what its schema says."""
+        self._leniency.broken_answer(self._state, action, path)
+
+    def refuse_answer(self, message_id: str, code: str, reason: str) -> None:
+        """Send a CALLRESULTERROR, to a version that knows it."""
+        if codec.CALLRESULTERROR in self._dialect.kinds:
+            RESULT_ERRORS.labels("gateway").inc()
+            self._send(codec.write_result_refusal(message_id, code, reason))
 
     def _send(self, frame: bytes) -> bool:
         if not self._socket.send_text(frame):

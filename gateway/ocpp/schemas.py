@@ -5,7 +5,7 @@ The files are the ones that the `ocpp` package ships for its own use. Values are
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -56,8 +56,16 @@ _RULES = {
     "minItems": Rule.OCCURRENCE,
     "maxItems": Rule.OCCURRENCE,
     "additionalProperties": Rule.FORMAT,
+    "nesting": Rule.FORMAT,
 }
 
+# The validator follows a value 255 levels deep and raises ValueError beyond; no message is so deep.
+_UNCHECKED = Violation("nesting", (), "nested too deeply", None)
+
+
+# List items of a payload of which every fault is told; of a larger one it is one.
+# A frame of a megabyte holds 300,000 faults, which would stop the event loop for seconds.
+MOST_ITEMS = 10_000
 
 # Stands for the value in what is said of it: it may be a password, and messages are logged.
 _NO_VALUES = "this"
@@ -69,7 +77,15 @@ class MessageSchema:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         # Formats stay out of what we receive: times without a zone are real (ocpp-rules 6).
-        self.valid = jsonschema_rs.Draft7Validator(document, validate_formats=False).is_valid
+        is_valid = jsonschema_rs.Draft7Validator(document, validate_formats=False).is_valid
+
+        def valid(payload: Any) -> bool:
+            try:
+                return is_valid(payload)
+            except ValueError:  # see `_UNCHECKED`
+                return False
+
+        self.valid = valid
 
     @cached_property
     def _received(self) -> jsonschema_rs.Draft7Validator:
@@ -80,20 +96,48 @@ class MessageSchema:
         return jsonschema_rs.Draft7Validator(self.document, validate_formats=True, mask=_NO_VALUES)
 
     def violations(self, payload: Any) -> list[Violation]:
-        """What is wrong with a received payload; empty when it is valid."""
-        return [_violation(error) for error in self._received.iter_errors(payload)]
+        """What is wrong with a received payload, in short if it is large; empty when valid."""
+        return _violations(self._received, payload)
 
     def faults(self, payload: Any) -> list[Violation]:
         """What is wrong with a payload that we are to send: formats count too."""
-        return [_violation(error) for error in self._sent.iter_errors(payload)]
+        return _violations(self._sent, payload)
 
     def ordered(self, payload: Any) -> Any:
         """The payload with its members in the schema's order, which home-made parsers expect."""
         return self._in_order(payload, self.document)
 
-    def _in_order(self, value: Any, schema: Mapping[str, Any]) -> Any:
+    def members(self, path: Iterable[str | int]) -> frozenset[str]:
+        """The names that an object at this path may have."""
+        schema = self._resolved(self.document)
+        for step in path:
+            schema = schema.get("items", {}) if isinstance(step, int) else _member(schema, step)
+            schema = self._resolved(schema)
+        return frozenset(schema.get("properties", ()))
+
+    def times(self, payload: Any) -> Iterator[tuple[dict[str, Any], str]]:
+        """Every member of a good payload that is a date and time, as its holder and name."""
+        return self._times(payload, self.document)
+
+    def _times(self, value: Any, schema: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+        schema = self._resolved(schema)
+        if isinstance(value, list):
+            for item in value:
+                yield from self._times(item, schema.get("items", {}))
+        elif isinstance(value, dict):
+            for name, declared in schema.get("properties", {}).items():
+                if name in value and declared.get("format") == "date-time":
+                    yield value, name
+                elif name in value:
+                    yield from self._times(value[name], declared)
+
+    def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         while "$ref" in schema:
             schema = self.document["definitions"][schema["$ref"].rpartition("/")[2]]
+        return schema
+
+    def _in_order(self, value: Any, schema: Mapping[str, Any]) -> Any:
+        schema = self._resolved(schema)
         if isinstance(value, list):
             return [self._in_order(item, schema.get("items", {})) for item in value]
         if not isinstance(value, dict):
@@ -102,6 +146,36 @@ class MessageSchema:
         names = [name for name in properties if name in value]
         names += [name for name in value if name not in properties]
         return {name: self._in_order(value[name], properties.get(name, {})) for name in names}
+
+
+def _member(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    declared: Mapping[str, Any] = schema.get("properties", {}).get(name, {})
+    return declared
+
+
+def _violations(validator: jsonschema_rs.Draft7Validator, payload: Any) -> list[Violation]:
+    try:
+        if not _is_large(payload):
+            return [_violation(error) for error in validator.iter_errors(payload)]
+        validator.validate(payload)
+    except jsonschema_rs.ValidationError as error:
+        return [_violation(error)]
+    except ValueError:
+        return [_UNCHECKED]
+    return []
+
+
+def _is_large(payload: Any) -> bool:
+    """Whether its lists have more than `MOST_ITEMS` items."""
+    count, rest = 0, [payload]
+    while rest and count <= MOST_ITEMS:
+        value = rest.pop()
+        if isinstance(value, list):
+            count += len(value)
+            rest.extend(one for one in value if isinstance(one, dict | list))
+        elif isinstance(value, dict):
+            rest.extend(one for one in value.values() if isinstance(one, dict | list))
+    return count > MOST_ITEMS
 
 
 def _violation(error: jsonschema_rs.ValidationError) -> Violation:
@@ -120,6 +194,9 @@ class Schemas:
             for response in names
             if response.endswith("Response")
         }
+        answered = {response for response in names if response.endswith("Response")}
+        self._unconfirmed_names = names - answered - set(self._file_names.values())
+        self._unconfirmed: dict[str, MessageSchema] = {}
         self._requests: dict[str, MessageSchema] = {}
         self._responses: dict[str, MessageSchema] = {}
 
@@ -127,6 +204,18 @@ class Schemas:
     def actions(self) -> frozenset[str]:
         """Every action of this version, whoever may send it."""
         return frozenset(self._file_names)
+
+    @property
+    def unconfirmed_actions(self) -> frozenset[str]:
+        """What is sent without a response: 2.1's "messages not ending in Request or Response"."""
+        return frozenset(self._unconfirmed_names)
+
+    def unconfirmed(self, action: str) -> MessageSchema | None:
+        """The schema of a SEND's payload; None if this version has no such message."""
+        known = self._unconfirmed.get(action)
+        if known is None and action in self._unconfirmed_names:
+            known = self._unconfirmed[action] = self._load(action)
+        return known
 
     def request(self, action: str) -> MessageSchema | None:
         """The schema of an action's request; None if this version has no such action."""

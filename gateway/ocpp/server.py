@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import ssl as tls
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,15 +18,19 @@ from websockets.typing import Subprotocol
 
 from gateway.ocpp import v16, v21, v201
 from gateway.ocpp.admission import Admission, Admitted, too_many
+from gateway.ocpp.attentive_station import AttentiveStation
+from gateway.ocpp.certified_boot import CertifiedBoot
 from gateway.ocpp.charge_point_services import ChargePointServices
-from gateway.ocpp.dialect import Dialect
+from gateway.ocpp.dialect import Dialect, Handler
 from gateway.ocpp.frames import FrameRecord
 from gateway.ocpp.handshake import preferred
+from gateway.ocpp.leniency import Leniency
 from gateway.ocpp.limits import LoginLimiter, SwapLimiter
 from gateway.ocpp.link import Link, LinkLimits
 from gateway.ocpp.socket import ChargePointSocket
-from gateway.ocpp.station import LinkedStation
-from gateway.services.station_state import StationState
+from gateway.ocpp.tls import ServerTls
+from gateway.ocpp.watching import watched
+from gateway.services.station_state import OCPP_16, StationState
 from gateway.store import Fenced, StoreError
 
 log = structlog.get_logger(__name__)
@@ -49,10 +52,14 @@ _quiet.setLevel(logging.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """Bounds of the server; times in seconds, sizes in bytes."""
+    """Bounds of the server; times in seconds, sizes in bytes.
+
+    A TLS handshake and the request after it have a bound each, 15 s together (S16).
+    """
 
     max_frame: int = 1 << 20
-    opening: float = 10
+    handshake: float = 7
+    opening: float = 7
     openings: int = 10_000
     closing: float = 5
     ping_interval: float = 30
@@ -77,15 +84,31 @@ class OcppServer:
         self._limits = limits or ServerLimits()
         self._link_limits = link_limits or LinkLimits()
         self._dialects: Mapping[str, Dialect] = {d.subprotocol: d for d in dialects}
-        self._routes = {d.subprotocol: d.routes(services) for d in dialects}
-        self._admission = Admission(services.charge_points, logins or LoginLimiter())
+        self._routes = {d.subprotocol: self._routes_of(d) for d in dialects}
+        self._admission = Admission(services.logins, logins or LoginLimiter())
         self._swaps = swaps or SwapLimiter()
         self._servers: list[Server] = []
+        self._tls: list[ServerTls] = []
         self._opening: set[ServerConnection] = set()
         self._links: dict[ChargePointSocket, Link] = {}
         self._newest: dict[str, Link] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._draining = False
+
+    def _routes_of(self, dialect: Dialect) -> Mapping[str, Handler]:
+        """A version's routes: a boot over a client certificate is looked at, and what operations
+        wait for is told to them."""
+        services = self._services
+        routes = dict(dialect.routes(services))
+        boot = CertifiedBoot(
+            routes["BootNotification"],
+            services.router,
+            services.certificate_renewal,
+            services.security_events,
+            services.now,
+        )
+        routes["BootNotification"] = boot.handle
+        return watched(routes, services.operations, dialect.happening)
 
     # --- listening ----------------------------------------------------------------------------
 
@@ -94,7 +117,7 @@ class OcppServer:
         host: str,
         port: int,
         *,
-        ssl: tls.SSLContext | None = None,
+        tls: ServerTls | None = None,
     ) -> int:
         """Open a listener; returns its port, which port 0 leaves to the system.
 
@@ -116,14 +139,17 @@ class OcppServer:
             close_timeout=limits.closing,
             ping_interval=None,  # see `_sweep`
             logger=_quiet,
-            ssl=ssl,
+            ssl=tls.context if tls else None,
+            ssl_handshake_timeout=limits.handshake if tls else None,
             backlog=4096,
         )
         self._servers.append(server)
+        if tls is not None:
+            self._tls.append(tls)
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="ocpp ping sweep")
         bound: int = next(iter(server.sockets)).getsockname()[1]
-        log.info("listening for charge points", host=host, port=bound, tls=ssl is not None)
+        log.info("listening for charge points", host=host, port=bound, tls=tls is not None)
         return bound
 
     async def close(self, within: float = 10) -> None:
@@ -192,7 +218,10 @@ class OcppServer:
             for header in request.headers.get_all("Sec-WebSocket-Protocol")
             for name in header.split(",")
         ]
-        agreed = preferred(offered, self._dialects)
+        served = self._dialects
+        if admitted.legacy_tls:  # "not allowed in OCPP 2.0.1" (1.6 A00.FR.312)
+            served = {name: dialect for name, dialect in served.items() if name == OCPP_16}
+        agreed = preferred(offered, served)
         if agreed is not None:
             connection.agreed, dialect = agreed
             if dialect.compression:
@@ -225,7 +254,8 @@ class OcppServer:
                 admitted.record,
                 protocol=dialect.subprotocol,
                 remote=admitted.remote,
-                station=LinkedStation(link),
+                station=AttentiveStation(link, self._services.credentials),
+                certificate=admitted.certificate,
             )
         except Fenced:
             log.info("superseded while it connected", charge_point=link.identity)
@@ -245,6 +275,8 @@ class OcppServer:
             self._routes[dialect.subprotocol],
             FrameRecord(),
             self._link_limits,
+            self._services.provisioning.keep,
+            Leniency(dialect, self._services.deviations),
         )
 
     async def _live(self, socket: ChargePointSocket, link: Link, state: StationState) -> None:
@@ -253,14 +285,17 @@ class OcppServer:
         self._links[socket] = self._newest[link.identity] = link
         if self._draining:
             link.drain()
-        socket.listen(link.received, link.lost)
         try:
+            await self._services.deviations.begin(state)
+            link.know(state)
+            socket.listen(link.received, link.lost)
             await link.run(state, self._services.charge_points.seen)
         finally:
             connected.dec()
             self._links.pop(socket, None)
             if self._newest.get(link.identity) is link:
                 del self._newest[link.identity]
+            await self._services.deviations.flush(state)
             await self._disconnect(state)
         code = CloseCode.SERVICE_RESTART if self._draining else CloseCode.NORMAL_CLOSURE
         socket.finish(code)  # `websockets` waits for the end, within the closing time
@@ -278,11 +313,27 @@ class OcppServer:
         """Ping the silent, drop the dead: one task for all connections (ocpp-rules 7)."""
         while True:
             await asyncio.sleep(self._limits.sweep)
+            self.refresh()
             for batch in _batches(list(self._links), 1_000):
                 now = asyncio.get_running_loop().time()
                 for socket in batch:
                     self._check(socket, now)
                 await asyncio.sleep(0)
+
+    def refresh(self) -> None:
+        """Take certificates and lists that were changed in their files."""
+        self._services.logins.refresh()
+        for tls in self._tls:
+            tls.refresh()
+
+    def look_after(self, tls: ServerTls) -> None:
+        """Refresh another listener's certificates along with ours."""
+        self._tls.append(tls)
+
+    def tls_warnings(self) -> list[str]:
+        """Which of the listeners' certificates end soon."""
+        now = self._services.now()
+        return list(dict.fromkeys(text for tls in self._tls for text in tls.warnings(now)))
 
     def _check(self, socket: ChargePointSocket, now: float) -> None:
         link = self._links.get(socket)

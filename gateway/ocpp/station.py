@@ -1,6 +1,7 @@
 """The `Station` of the services: one live link, asked in its own version's words."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import structlog
@@ -9,7 +10,8 @@ from websockets.frames import CloseCode
 from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.ocpp import codec
 from gateway.ocpp.dialect import Line
-from gateway.ocpp.schemas import Rule
+from gateway.ocpp.mending import mend
+from gateway.ocpp.schemas import MessageSchema, Rule
 from gateway.services.ports import (
     CallError,
     CallResult,
@@ -41,7 +43,9 @@ class LinkedStation(Station):
     ) -> CallResult | CallError:
         """Send a CALL; its payload is checked before, its answer's after.
 
-        An answer that breaks its schema is reported in the log and handed on as it is.
+        An answer that breaks its schema is reported in the log and handed on as it is: part 4
+        allows to drop it (2.1, 4.2.3), and what the station did is done. A 2.1 station is told by
+        a CALLRESULTERROR if there is more wrong with it than what is mended for everyone.
         """
         schemas = self._link.dialect.schemas
         request, response = schemas.request(action), schemas.response(action)
@@ -55,8 +59,14 @@ class LinkedStation(Station):
             return CallError(answer.code, answer.description, answer.details)
         if not isinstance(answer.payload, dict):
             code = self._link.dialect.codes[Rule.FORMAT]
+            self._link.answer_broke_schema(action, ())
+            self._link.refuse_answer(answer.message_id, code, "the payload is no object")
             return CallError(code, "the answer's payload is no object")
-        for violation in response.violations(answer.payload):
+        violations = response.violations(answer.payload)
+        if violations:
+            self._link.answer_broke_schema(action, violations[0].path)
+            self._complain(response, answer)
+        for violation in violations:
             log.warning(
                 "answer breaks its schema",
                 charge_point=self._link.identity,
@@ -65,6 +75,12 @@ class LinkedStation(Station):
                 rule=violation.keyword,
             )
         return CallResult(answer.payload)
+
+    def _complain(self, response: MessageSchema, answer: codec.Answer) -> None:
+        left = mend(response, deepcopy(answer.payload), quirks=())
+        if left:
+            code = self._link.dialect.codes[left[0].rule]
+            self._link.refuse_answer(answer.message_id, code, "; ".join(map(str, left)))
 
     async def execute(self, command: Command, timeout: float) -> CommandReply:
         """Carry a command out, as far as the station's answer says."""

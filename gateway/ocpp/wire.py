@@ -11,7 +11,7 @@ from gateway.domain.meter import Measurand, Reading, ReadingContext, Sample
 from gateway.ocpp.dialect import Refused
 from gateway.ocpp.schemas import Rule
 
-# Enumeration words of both versions; the table is total over them (2.0.1 adds the net and
+# Enumeration words of all versions; the table is total over them (2.0.1 adds the net and
 # apparent energies). What the gateway does not compute with stays as OTHER.
 MEASURANDS: Mapping[str, Measurand] = {
     "Energy.Active.Import.Register": Measurand.ENERGY_IMPORT_REGISTER,  # the bill's own register
@@ -41,6 +41,38 @@ MEASURANDS: Mapping[str, Measurand] = {
     "Frequency": Measurand.OTHER,
     "Temperature": Measurand.OTHER,
     "RPM": Measurand.OTHER,
+    # OCPP 2.1's own: limits, requests and what a car's display shows; none is billed.
+    "Current.Export.Minimum": Measurand.OTHER,
+    "Current.Export.Offered": Measurand.OTHER,
+    "Current.Import.Minimum": Measurand.OTHER,
+    "Current.Import.Offered": Measurand.OTHER,
+    "Display.BatteryEnergyCapacity": Measurand.OTHER,
+    "Display.ChargingComplete": Measurand.OTHER,
+    "Display.InletHot": Measurand.OTHER,
+    "Display.MaximumSOC": Measurand.OTHER,
+    "Display.MinimumSOC": Measurand.OTHER,
+    "Display.PresentSOC": Measurand.OTHER,  # as the driver sees it; SoC is what counts
+    "Display.RemainingTimeToMaximumSOC": Measurand.OTHER,
+    "Display.RemainingTimeToMinimumSOC": Measurand.OTHER,
+    "Display.RemainingTimeToTargetSOC": Measurand.OTHER,
+    "Display.TargetSOC": Measurand.OTHER,
+    "Energy.Active.Import.CableLoss": Measurand.OTHER,  # within the register
+    "Energy.Active.Import.LocalGeneration.Register": Measurand.OTHER,  # its origin
+    "Energy.Active.Setpoint.Interval": Measurand.OTHER,
+    "EnergyRequest.Bulk": Measurand.OTHER,
+    "EnergyRequest.Maximum": Measurand.OTHER,
+    "EnergyRequest.Maximum.V2X": Measurand.OTHER,
+    "EnergyRequest.Minimum": Measurand.OTHER,
+    "EnergyRequest.Minimum.V2X": Measurand.OTHER,
+    "EnergyRequest.Target": Measurand.OTHER,
+    "Power.Active.Residual": Measurand.OTHER,
+    "Power.Active.Setpoint": Measurand.OTHER,
+    "Power.Export.Minimum": Measurand.OTHER,
+    "Power.Export.Offered": Measurand.OTHER,
+    "Power.Import.Minimum": Measurand.OTHER,
+    "Power.Import.Offered": Measurand.OTHER,
+    "Voltage.Maximum": Measurand.OTHER,
+    "Voltage.Minimum": Measurand.OTHER,
 }
 
 CONTEXTS: Mapping[str, ReadingContext] = {
@@ -57,9 +89,27 @@ CONTEXTS: Mapping[str, ReadingContext] = {
 # The thousandfold units; everything else is already in the domain's unit or not interpreted.
 _KILO = frozenset({"kWh", "kW", "kvarh", "kvar", "kVA", "kVAh"})
 
+
+class Tally:
+    """Counts what was met while reading that deserves a second look, whoever sent it.
+
+    The functions that read stay pure and know no station; whoever handles a message in which
+    the count has grown looks at it again (`oddities`). Messages of other stations may have made
+    it grow: then the second look finds nothing.
+    """
+
+    __slots__ = ("noticed",)
+
+    def __init__(self) -> None:
+        self.noticed = 0
+
+
+tally = Tally()
+
 # No meter counts beyond this many digits; arithmetic with 1E+999999 would never end.
 _MAX_EXPONENT = 18
 _MAX_INTEGER = 2**63 - 1  # what JSON encoders and stores can hold
+_SHORTEST_UTC = len("2026-01-01T00:00:00Z")
 
 
 def time(payload: Mapping[str, Any], member: str = "timestamp") -> datetime:
@@ -68,6 +118,8 @@ def time(payload: Mapping[str, Any], member: str = "timestamp") -> datetime:
     Read with any zone, without one (UTC) and with finer fractions than ours (ocpp-rules 6).
     """
     text = payload[member]
+    if text[-1:] != "Z" or len(text) < _SHORTEST_UTC:
+        tally.noticed += 1
     try:
         return timestamps.from_text(text.upper())
     except (ValueError, OverflowError):
@@ -76,7 +128,10 @@ def time(payload: Mapping[str, Any], member: str = "timestamp") -> datetime:
 
 def optional_time(payload: Mapping[str, Any], member: str = "timestamp") -> datetime | None:
     """An optional time; an empty text is an absent one."""
-    return time(payload, member) if payload.get(member) else None
+    text = payload.get(member)
+    if text == "":
+        tally.noticed += 1
+    return time(payload, member) if text else None
 
 
 def readings(
@@ -122,9 +177,12 @@ def number(text: str) -> Decimal | None:
     (ocpp-rules 11).
     """
     try:
-        return bounded(Decimal(text))  # the ordinary case
+        value = bounded(Decimal(text))  # the ordinary case
+        if value is None or "E" in text or "e" in text:
+            tally.noticed += 1
+        return value
     except InvalidOperation:
-        pass
+        tally.noticed += 1
     text = _GROUPED.sub("", text)
     if "," in text:
         if text.rfind(",") > text.rfind("."):

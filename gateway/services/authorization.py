@@ -1,17 +1,21 @@
-"""Who may charge: the operator's tokens, START_SESSION promises, partners' tokens, in that order.
+"""Who may charge: START_SESSION promises, the operator's tokens, partners' tokens, in that order.
 
 A partner's token is decided by its whitelist type (mod_tokens 12.4.5): ALWAYS and ALLOWED here,
 NEVER at its owner, ALLOWED_OFFLINE at its owner or, if that does not answer in time, here.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import (
+    VISIT,
     AuthMethod,
     Authorization,
     AuthorizationStatus,
@@ -19,17 +23,35 @@ from gateway.domain.tokens import (
     TokenRef,
     TokenType,
     WhitelistType,
+    held_for,
 )
 from gateway.services.partners import PartnerDirectory
 from gateway.services.ports import TokenAuthorizer
 from gateway.services.station_state import StationState
+from gateway.services.tokens_in_use import TokensInUse
 from gateway.store import KnownToken, Store
 
+log = structlog.get_logger(__name__)
+
 # A start follows its Authorize within moments; asking the owner twice for one plug-in is waste.
-REMEMBER_FOR = timedelta(minutes=5)
+REMEMBER_FOR = VISIT
 _REMEMBERED_PER_STATION = 32
 
 INVALID = Authorization(AuthorizationStatus.INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationPolicy:
+    """What the standards leave to the operator.
+
+    `concurrent`: one token may charge at several places at once. `master_pass_group`: the group
+    whose members may stop any transaction and start none (2.x C16). `cache`: how long a station
+    may hold on to a decision.
+    """
+
+    concurrent: bool = True
+    master_pass_group: str | None = None
+    cache: timedelta = timedelta(days=1)
 
 
 class AuthorizationService:
@@ -41,23 +63,25 @@ class AuthorizationService:
         partners: PartnerDirectory,
         authorizer: TokenAuthorizer,
         now: Callable[[], datetime],
+        policy: AuthorizationPolicy | None = None,
     ) -> None:
         self._store = store
         self._partners = partners
         self._authorizer = authorizer
         self._now = now
+        self._policy = policy or AuthorizationPolicy()
+        self._in_use = TokensInUse(store)
 
     async def authorize(
         self, state: StationState, token: TokenRef, evse_id: int | None = None
     ) -> Authorization:
         """Decide about a token at a charge point; the wait for a partner is bounded."""
-        promised = await self._promise(state, token, evse_id, None)
-        if promised is not None:
-            return promised
-        decision = await self._decide(state, token, evse_id)
-        if decision.accepted and decision.method is AuthMethod.AUTH_REQUEST:
-            self._remember(state, token, decision)
-        return decision
+        decision = await self._promise(state, token, evse_id, None)
+        if decision is None:
+            decision = await self._decide(state, token, evse_id)
+            if decision.accepted and decision.method is AuthMethod.AUTH_REQUEST:
+                self._remember(state, token, decision)
+        return self.told(decision)
 
     async def for_start(
         self,
@@ -69,15 +93,20 @@ class AuthorizationService:
         """Decide again for a start, as the standards demand even after an Authorize.
 
         The owner is not asked twice for one plug-in: its word of the last minutes holds, and so
-        the reference that it gave for this session.
+        the reference that it gave for this session. A master pass starts nothing.
         """
-        promised = await self._promise(state, token, evse_id, remote_start_id)
-        if promised is not None:
-            return promised
-        remembered = state.authorizations.pop(token.uid.casefold(), None)
-        if remembered is not None and self._now() - remembered[1] < REMEMBER_FOR:
-            return remembered[0]
-        return await self._decide(state, token, evse_id)
+        decision = await self._promise(state, token, evse_id, remote_start_id)
+        if decision is None:
+            decision = self._remembered(state, token, evse_id)
+            decision = decision or await self._decide(state, token, evse_id)
+            decision = await self._allowed_to_start(state, decision, evse_id)
+        if not decision.accepted:
+            log.warning(
+                "start with a token that may not charge",
+                charge_point=state.identity,
+                status=decision.status.value,
+            )
+        return self.told(decision)
 
     async def promised(self, state: StationState, remote_start_id: int) -> Authorization | None:
         """Who a remote start was for; some stations never repeat its token (2.x)."""
@@ -86,10 +115,50 @@ class AuthorizationService:
                 return _kept_promise(promise)
         return None
 
+    def told(self, decision: Authorization, since: datetime | None = None) -> Authorization:
+        """The decision as the station is told it: with the time for which it may be cached.
+
+        That counts from `since`, else from now.
+        """
+        return held_for(decision, since or self._now(), self._policy.cache)
+
+    def is_master(self, decision: Authorization) -> bool:
+        """Whether it is about an own token of the master pass group."""
+        master, holder = self._policy.master_pass_group, decision.holder
+        if master is None or holder is None or holder.partner_id is not None:
+            return False
+        return (holder.group_id or "").lower() == master.lower()
+
+    async def _allowed_to_start(
+        self, state: StationState, decision: Authorization, evse_id: int | None
+    ) -> Authorization:
+        if not decision.accepted or decision.holder is None:
+            return decision
+        if self.is_master(decision):
+            return decision.refused(AuthorizationStatus.INVALID)
+        concurrent = decision.concurrent
+        if concurrent if concurrent is not None else self._policy.concurrent:
+            return decision
+        if await self._in_use.elsewhere(state, decision.holder, evse_id):
+            return decision.refused(AuthorizationStatus.CONCURRENT_TX)
+        return decision
+
     def _remember(self, state: StationState, token: TokenRef, decision: Authorization) -> None:
         if len(state.authorizations) >= _REMEMBERED_PER_STATION:
             state.authorizations.pop(next(iter(state.authorizations)))
         state.authorizations[token.uid.casefold()] = (decision, self._now())
+
+    def _remembered(
+        self, state: StationState, token: TokenRef, evse_id: int | None
+    ) -> Authorization | None:
+        """The owner's word of this visit, used once; it may not hold for every EVSE."""
+        found = state.authorizations.pop(token.uid.casefold(), None)
+        if found is None or self._now() - found[1] >= REMEMBER_FOR:
+            return None
+        decision = found[0]
+        if evse_id is not None and decision.evse_ids and evse_id not in decision.evse_ids:
+            return decision.refused(AuthorizationStatus.NOT_ALLOWED_AT_LOCATION)
+        return decision
 
     async def _promise(
         self,
@@ -138,9 +207,13 @@ class AuthorizationService:
             party.party_id,
             token.uid,
             partner_id=None,
+            group_id=document.get("group_id"),
+            language=document.get("language"),
+            expires_at=expires_at,
+            offline=True,
         )
         return Authorization(
-            status, holder, group_id=document.get("group_id"), expires_at=expires_at
+            status, holder, expires_at=expires_at, concurrent=document.get("concurrent")
         )
 
     async def _partners_word(
@@ -157,7 +230,7 @@ class AuthorizationService:
             return local_decision(known)
         asked = await self._ask_owner(state, partner, known, evse_id)
         if asked is not None:
-            return asked
+            return _within_reach(state, asked)
         if whitelist is WhitelistType.ALLOWED_OFFLINE:
             return local_decision(known)
         return Authorization(AuthorizationStatus.INVALID, holder_of(document, known.partner_id))
@@ -172,16 +245,24 @@ class AuthorizationService:
             TokenType(known.document["type"]),
             _whereabouts(state, evse_id),
         )
-        if answer is None or answer.holder is not None:
-            return answer
-        return Authorization(
-            answer.status,
-            holder_of(known.document, known.partner_id),
-            AuthMethod.AUTH_REQUEST,
-            answer.reference,
-            answer.group_id,
-            answer.expires_at,
-        )
+        if answer is None:
+            return None
+        pushed = holder_of(known.document, known.partner_id)
+        if answer.holder is None:
+            return replace(answer, holder=pushed, method=AuthMethod.AUTH_REQUEST)
+        return replace(answer, holder=replace(answer.holder, offline=pushed.offline))
+
+
+def _within_reach(state: StationState, decision: Authorization) -> Authorization:
+    """The owner's EVSEs in the numbers of this station; none of them here: not at this place."""
+    if not decision.accepted or decision.evse_uids is None:
+        return decision
+    wanted = {uid.lower() for uid in decision.evse_uids}
+    here = [id_ for id_, one in state.bindings.items() if one.evse_uid.lower() in wanted]
+    if not here:
+        return decision.refused(AuthorizationStatus.NOT_ALLOWED_AT_LOCATION)
+    everywhere = len(here) == len(state.bindings)
+    return decision if everywhere else replace(decision, evse_ids=tuple(sorted(here)))
 
 
 def _kept_promise(promise: Mapping[str, Any]) -> Authorization:
@@ -209,7 +290,6 @@ def local_decision(known: KnownToken) -> Authorization:
         AuthorizationStatus.ACCEPTED if valid else AuthorizationStatus.BLOCKED,
         holder_of(known.document, known.partner_id),
         AuthMethod.WHITELIST,
-        group_id=known.document.get("group_id"),
     )
 
 
@@ -222,6 +302,9 @@ def holder_of(document: Mapping[str, Any], partner_id: str | None) -> TokenHolde
         party_id=document["party_id"],
         contract_id=document["contract_id"],
         partner_id=partner_id,
+        group_id=document.get("group_id"),
+        language=document.get("language"),
+        offline=document.get("whitelist", WhitelistType.NEVER) != WhitelistType.NEVER,
     )
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from time import monotonic
 from typing import Any
 
 import structlog
 
 from gateway.domain.delivery import ObjectKind, ObjectRef
-from gateway.domain.energy import WENT_BACK
-from gateway.domain.ocpi_objects import Site, cdr_object, session_object, usage
+from gateway.domain.flags import HOLDING
+from gateway.domain.ocpi_objects import SessionStatus, Site, cdr_object, session_object, usage
 from gateway.domain.party import Party
 from gateway.domain.pricing import Bill, InvalidUsage, Usage, price
 from gateway.domain.tariffs import Tariff, parse_tariff
@@ -19,13 +20,6 @@ from gateway.services.station_state import RunningTransaction, StationState
 from gateway.store import Change, Store
 
 log = structlog.get_logger(__name__)
-
-NO_LOCATION = "no location for this EVSE"
-START_MISSING = "start missing"
-CLOCK_WRONG = "start or end cannot be right"
-
-# With one of these the energy, the time or the place is not known: the CDR is held.
-HOLDING = frozenset({NO_LOCATION, START_MISSING, CLOCK_WRONG, WENT_BACK})
 
 
 class Billing:
@@ -41,7 +35,7 @@ class Billing:
         self._store = store
         self._currency = currency
         self._now = now
-        self._session_interval = session_interval
+        self.session_interval = session_interval
 
     async def site(
         self, state: StationState, evse_id: int, connector_id: int | None = None
@@ -72,7 +66,9 @@ class Billing:
         if kept is None:
             return RunningTransaction(transaction)
         site = Site(state.party, kept["location"], kept["tariff"], kept["currency"])
-        return running(transaction, site)
+        run = running(transaction, site)
+        run.site_kept = True
+        return run
 
     def snapshot(self, change: Change, state: StationState, run: RunningTransaction) -> None:
         """Fix the site for the rest of the session (mod_cdrs: "as they were at the start")."""
@@ -85,6 +81,7 @@ class Billing:
         }
         party = self._store.party(state.party)
         party.transactions.put_snapshot(change, state.identity, run.transaction.id, kept)
+        run.site_kept = True
 
     def session_due(self, run: RunningTransaction) -> bool:
         """Whether a running Session may be written again.
@@ -92,7 +89,18 @@ class Billing:
         Meter values are kept with every message; the Session that is made of them, priced and
         pushed, follows at most once per interval, and always when something else changes.
         """
-        return monotonic() - run.session_at >= self._session_interval
+        return self.elapsed() - run.session_at >= self.session_interval
+
+    def elapsed(self) -> float:
+        """Seconds, of no meaning but for their differences."""
+        return monotonic()
+
+    def bill(self, run: RunningTransaction) -> Bill | None:
+        """What a transaction costs as it stands; None while nobody is to be billed."""
+        if run.site is None or not run.transaction.billable:
+            return None
+        priced = self._priced(run)
+        return None if priced is None else priced[1]
 
     def session(self, change: Change, party: Party, run: RunningTransaction) -> Bill | None:
         """Write the Session as it stands; None while nobody is to be billed."""
@@ -104,6 +112,31 @@ class Billing:
             return None
         now, (used, bill) = self._now(), priced
         session = session_object(transaction, site, bill=bill, priced=used, now=now)
+        self._put_session(change, party, transaction, session, now)
+        run.session_at = self.elapsed()
+        return bill
+
+    def withdraw(self, change: Change, party: Party, run: RunningTransaction) -> None:
+        """Declare a Session invalid: nobody will be billed for it."""
+        transaction, site = run.transaction, run.site
+        priced = None if site is None else self._priced(run)
+        if site is None or priced is None:
+            return
+        now, (used, bill) = self._now(), priced
+        session = session_object(transaction, site, bill=bill, priced=used, now=now)
+        session |= {"status": SessionStatus.INVALID.value, "kwh": Decimal(0)}
+        session |= {"charging_periods": [], "total_cost": None}
+        withdrawn = {name: value for name, value in session.items() if value is not None}
+        self._put_session(change, party, transaction, withdrawn, now)
+
+    def _put_session(
+        self,
+        change: Change,
+        party: Party,
+        transaction: Transaction,
+        session: dict[str, Any],
+        now: datetime,
+    ) -> None:
         store = self._store.party(party)
         partner_id = _partner(transaction)
         store.sessions.put(
@@ -112,8 +145,6 @@ class Billing:
         if partner_id is not None:
             ref = ObjectRef(ObjectKind.SESSION, transaction.session_id)
             store.owed.mark(change, [partner_id], ref)
-        run.session_at = monotonic()
-        return bill
 
     def cdr(self, change: Change, party: Party, run: RunningTransaction) -> bool:
         """Write the CDR of an ended transaction; False if it is held or nobody is to be billed."""

@@ -1,24 +1,35 @@
-"""Charge points: the operator's registry, who may connect, and the life of a connection."""
+"""Charge points: the operator's registry, and the life of a connection."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import structlog
 
-from gateway.domain.charge_points import ChargePointRecord, EvseBinding, SecurityProfile
+from gateway.domain.boot import BootPolicy, RegistrationStatus
+from gateway.domain.charge_points import (
+    ChargePointRecord,
+    EvseBinding,
+    PresentedCertificate,
+    SecurityProfile,
+)
+from gateway.domain.credentials import LONGEST_PASSWORD, SHORTEST_PASSWORD, canonical
 from gateway.domain.evse_status import EvseReports, EvseStatus
 from gateway.domain.party import Party
+from gateway.domain.quirks import EffectiveQuirks
 from gateway.domain.timestamps import to_text
 from gateway.domain.transactions import Transaction
 from gateway.services.billing import Billing
+from gateway.services.certificate_requests import looks_like_an_address
+from gateway.services.deviations import QUIRKS_TOPIC, known_deviations
 from gateway.services.evse_publisher import EvsePublisher
 from gateway.services.initiative import Initiative, Occasion
 from gateway.services.locations import BINDINGS_TOPIC
-from gateway.services.passwords import PasswordVerifier, hash_password
+from gateway.services.passwords import hash_password
 from gateway.services.ports import Station
 from gateway.services.routing import StationRouter
 from gateway.services.station_state import StationState
@@ -29,16 +40,9 @@ log = structlog.get_logger(__name__)
 _SUPERSEDED_TOPIC = "superseded"
 _FORBIDDEN_IN_IDENTITY = set('/#?:"\\')
 _MAX_IDENTITY = 48
+_MAX_COMMON_NAME = 64  # of a certificate (X.520)
+_WITH_PASSWORD = (SecurityProfile.BASIC_AUTH, SecurityProfile.TLS_BASIC_AUTH)
 _RETRY = 1.0  # seconds, at least, between two attempts to store what did not get stored
-_PASSWORD_LENGTHS = range(16, 41)  # bytes; 1.6 white paper A00.FR.205, 2.0.1 A00.FR.205
-
-
-class ConnectionRefused(Exception):
-    """A charge point may not connect; `reason` is for the log only, the peer learns nothing."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class ChargePoints:
@@ -64,48 +68,20 @@ class ChargePoints:
         self._node_id = node_id
         self._offline_after = offline_after
         self._now = now
-        self._verifier = PasswordVerifier()
         self._tasks: set[asyncio.Task[None]] = set()
         store.bus.subscribe(_SUPERSEDED_TOPIC, self._superseded_elsewhere)
         store.bus.subscribe(BINDINGS_TOPIC, self._bindings_changed)
 
-    # --- who may connect ------------------------------------------------------------------
-
-    async def authenticate(
-        self, identity: str, password: bytes | None, *, secure: bool
-    ) -> ChargePointRecord:
-        """Decide before the upgrade. Raises `ConnectionRefused`.
-
-        Unknown and disabled charge points cost the same work as a wrong password.
-        """
-        record = await self._store.charge_points.get(identity)
-        if record is not None and record.enabled:
-            if record.security_profile is SecurityProfile.UNSECURED:
-                if secure or password is not None:
-                    await self._matches(password, None)
-                    raise ConnectionRefused("security profile 0 has neither TLS nor password")
-                return record
-            wanted = SecurityProfile.TLS_BASIC_AUTH if secure else SecurityProfile.BASIC_AUTH
-            if record.security_profile is not wanted:
-                await self._matches(password, None)
-                raise ConnectionRefused(f"security profile {record.security_profile} is set")
-        stored = record.password_hash if record is not None and record.enabled else None
-        if not await self._matches(password, stored):
-            raise ConnectionRefused(_why(record))
-        if record is None:
-            raise ConnectionRefused("unknown")
-        return record
-
-    async def _matches(self, password: bytes | None, stored: str | None) -> bool:
-        for form in _forms(password or b""):
-            if await self._verifier.verify(form, stored):
-                return True
-        return False
-
     # --- a connection's life --------------------------------------------------------------
 
     async def connect(
-        self, record: ChargePointRecord, *, protocol: str, remote: str, station: Station
+        self,
+        record: ChargePointRecord,
+        *,
+        protocol: str,
+        remote: str,
+        station: Station,
+        certificate: PresentedCertificate | None = None,
     ) -> StationState:
         """Take a new epoch: the newest authenticated connection wins, the old one ends quietly."""
         party = self._store.party(record.party)
@@ -117,6 +93,10 @@ class ChargePoints:
         state = StationState(record, fence, protocol, connected_at=now, last_seen=now)
         try:
             await self._load(state, fields)
+            state.certificate = certificate
+            if certificate is not None and certificate.expired:
+                # whatever it was before (2.0.1 A00.FR.429)
+                state.boot_accepted, state.boot_answer = False, None
             await self._take_over(state, station)
         except BaseException:
             await self.disconnect(state)  # nobody else knows of this connection yet
@@ -141,6 +121,11 @@ class ChargePoints:
         route = await self._store.party(state.party).stations.route(identity)
         if route is None or route.epoch != epoch:
             raise Fenced(identity, epoch, route.epoch if route else None)
+        # So may an operator who has disabled, removed or changed it since its login.
+        record = await self._store.charge_points.get(identity)
+        if record is None or not record.enabled or record.party != state.party:
+            raise Fenced(identity, epoch, None)
+        state.record, state.quirks = record, EffectiveQuirks(record.quirks)
 
     async def disconnect(self, state: StationState) -> None:
         """The socket is gone. EVSEs become UNKNOWN only if it does not come back in time."""
@@ -207,31 +192,57 @@ class ChargePoints:
         enabled: bool = True,
         quirks: list[str] | None = None,
         provision: bool = True,
+        boot: BootPolicy = BootPolicy.ACCEPT,
+        heartbeat_interval: int | None = None,
+        serial_number: str | None = None,
+        lower_security_profile: bool = False,
+        allow_security_profile_downgrade: bool | None = None,
+        allow_expired_certificate: bool | None = None,
+        allow_legacy_tls: bool | None = None,
     ) -> ChargePointRecord:
         """Register or change a charge point. Raises `ValueError` with what is wrong.
 
-        Without a password the known one stays. A disabled one loses its live connection.
+        Without a password, a serial number or an allowance the known one stays. A profile that
+        the station has been raised to over OCPP is lowered only where the operator says so. A
+        disabled charge point loses its live connection.
         """
-        known = await self._store.charge_points.get(identity)
         profile = SecurityProfile(security_profile)
         hashed = hash_password(_password(password)) if password is not None else None
-        if hashed is None and known is not None:
-            hashed = known.password_hash
-        if profile in (SecurityProfile.BASIC_AUTH, SecurityProfile.TLS_BASIC_AUTH) and not hashed:
-            raise ValueError("security profiles 1 and 2 need a password")
-        if known is not None and known.party != party:
-            raise ValueError("a charge point's party cannot change; register it anew")
-        record = ChargePointRecord(
-            identity=_identity(identity),
-            party=party,
-            security_profile=profile,
-            password_hash=hashed,
-            enabled=enabled,
-            quirks=frozenset(quirks or ()),
-            provision=provision,
-            created_at=known.created_at if known else self._now(),
-        )
-        await self._store.charge_points.put(record)
+        name = None if serial_number is None else _serial_number(serial_number)
+
+        def changed(known: ChargePointRecord | None) -> ChargePointRecord:
+            base = known or ChargePointRecord(
+                _identity(identity), party, profile, created_at=self._now()
+            )
+            if base.party != party:
+                raise ValueError("a charge point's party cannot change; register it anew")
+            if hashed is None and base.password_hash is None and profile in _WITH_PASSWORD:
+                raise ValueError("security profiles 1 and 2 need a password")
+            base = _with_profile(base, profile, lower=lower_security_profile)
+            return replace(
+                base,
+                password_hash=hashed or base.password_hash,
+                pending_passwords=base.pending_passwords if hashed is None else (),
+                enabled=enabled,
+                quirks=frozenset(quirks or ()),
+                provision=provision,
+                boot=boot,
+                heartbeat_interval=heartbeat_interval,
+                serial_number=name or base.serial_number,
+                allow_security_profile_downgrade=_either(
+                    allow_security_profile_downgrade, base.allow_security_profile_downgrade
+                ),
+                allow_expired_certificate=_either(
+                    allow_expired_certificate, base.allow_expired_certificate
+                ),
+                allow_legacy_tls=_either(allow_legacy_tls, base.allow_legacy_tls),
+            )
+
+        record = await self._store.charge_points.update(identity, changed)
+        if record is None:
+            record = changed(None)
+            await self._store.charge_points.put(record)
+        await self._store.bus.publish(QUIRKS_TOPIC, {"identity": identity})
         if not enabled:
             await self._drop(identity, "disabled")
         return record
@@ -255,7 +266,10 @@ class ChargePoints:
     # --- inside ---------------------------------------------------------------------------
 
     async def _load(self, state: StationState, fields: dict[str, Any]) -> None:
-        state.boot_accepted = "boot" in fields
+        boot = fields.get("boot")
+        if boot is not None:
+            state.boot_answer = RegistrationStatus(boot.get("status", "Accepted"))
+        state.boot_accepted = state.boot_answer is RegistrationStatus.ACCEPTED
         self._read_fields(state, fields)
         party = self._store.party(state.party)
         for document in await party.transactions.open(state.identity):
@@ -384,15 +398,26 @@ class ChargePoints:
             "identity": record.identity,
             "party": str(record.party),
             "security_profile": int(record.security_profile),
+            "next_security_profile": _number(record.next_profile),
+            "serial_number": record.serial_number,
+            "password_pending": bool(record.pending_passwords),
+            "allow_security_profile_downgrade": record.allow_security_profile_downgrade,
+            "allow_expired_certificate": record.allow_expired_certificate,
+            "allow_legacy_tls": record.allow_legacy_tls,
             "enabled": record.enabled,
             "quirks": sorted(record.quirks),
             "provision": record.provision,
+            "boot_policy": record.boot.value,
+            "heartbeat_interval": record.heartbeat_interval,
             "connected": route is not None,
             "connection": None if route is None else _connection(route),
             "version": route.protocol if route else fields.get("protocol"),
             "last_seen": last_seen,
             "boot": fields.get("boot"),
             "connectors": _connectors(fields),
+            "deviations": known_deviations(
+                fields.get("deviations"), here[0].deviations if here else None
+            ),
         }
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -415,10 +440,38 @@ def _bindings(fields: dict[str, Any]) -> dict[int, EvseBinding]:
     }
 
 
-def _why(record: ChargePointRecord | None) -> str:
-    if record is None:
-        return "unknown charge point"
-    return "wrong or missing password" if record.enabled else "disabled"
+def _with_profile(
+    record: ChargePointRecord, profile: SecurityProfile, *, lower: bool
+) -> ChargePointRecord:
+    """The operator's word about the profile: the "other method, not via OCPP" of A00.FR.005."""
+    if profile is record.security_profile:
+        return record
+    floor = record.profile_floor
+    if floor is not None and profile < floor and not lower:
+        raise ValueError(
+            f"the charge point was raised to security profile {int(floor)}; "
+            "say lower_security_profile to lower it"
+        )
+    if profile < record.security_profile:
+        log.warning(
+            "security profile lowered by the operator",
+            charge_point=record.identity,
+            security_profile=int(profile),
+        )
+    return replace(record, security_profile=profile, profile_floor=None, next_profile=None)
+
+
+def _either(said: bool | None, known: bool) -> bool:
+    return known if said is None else said
+
+
+def _serial_number(text: str) -> str:
+    """1.6 A00.FR.511: no URL and no IP address, so that nobody takes it for a server's name."""
+    if not 0 < len(text) <= _MAX_COMMON_NAME or looks_like_an_address(text):
+        raise ValueError(
+            f"a serial number has 1 to {_MAX_COMMON_NAME} characters and is no URL or address"
+        )
+    return text
 
 
 def _identity(identity: str) -> str:
@@ -431,20 +484,13 @@ def _identity(identity: str) -> str:
 
 def _password(password: str) -> bytes:
     raw = password.encode()
-    if len(raw) not in _PASSWORD_LENGTHS:
+    if not SHORTEST_PASSWORD <= len(raw) <= LONGEST_PASSWORD:
         raise ValueError("a password has 16 to 40 bytes")
-    return raw
+    return canonical(raw)
 
 
-def _forms(password: bytes) -> tuple[bytes, ...]:
-    """What the operator may have set for what a station sends (security-and-faults 5).
-
-    1.6 stations get their AuthorizationKey as hex digits; some send those, some the raw bytes.
-    """
-    if password.isascii() and password.decode("ascii").isprintable():
-        return (password,)
-    digits = password.hex()
-    return digits.encode(), digits.upper().encode(), password
+def _number(profile: SecurityProfile | None) -> int | None:
+    return None if profile is None else int(profile)
 
 
 def _connection(route: Any) -> dict[str, Any]:

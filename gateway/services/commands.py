@@ -6,8 +6,6 @@ for it (OCPI mod_commands 13.2.3; ocpi-rules 17).
 """
 
 import asyncio
-import base64
-import hashlib
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -15,13 +13,20 @@ from typing import Any
 
 import structlog
 
-from gateway.domain.commands import Command, CommandOutcome, RemoteStart, RemoteStop
+from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.domain.evse_status import EvseStatus
 from gateway.domain.partners import Partner
 from gateway.domain.party import Party
-from gateway.domain.tokens import TokenType
+from gateway.domain.remote_control import (
+    ID_TOKEN_LENGTH,
+    LONGEST_ID_TOKEN,
+    RemoteStart,
+    RemoteStop,
+)
+from gateway.domain.tokens import TokenType, fitted
 from gateway.services.locations import LocationCatalogue, UnknownLocation
 from gateway.services.ports import CommandResults
+from gateway.services.remote_starts import Promise, RemoteStarts
 from gateway.services.routing import StationRouter
 from gateway.store import Store, StoreError
 
@@ -31,8 +36,6 @@ TIMEOUT = 30  # seconds in which the CommandResult is promised
 _STATION_TIMEOUT = 25.0  # what of that the station has
 _PROMISE_SECONDS = 300.0  # how long a started driver has to plug in
 _MAX_RUNNING = 1_000
-_ID_TOKEN_LENGTH = {"ocpp1.6": 20}  # 1.6 IdToken is CiString20; 2.x has 36
-_LONGEST = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class CommandService:
         results: CommandResults,
     ) -> None:
         self._store = store
+        self._remote_starts = RemoteStarts(store)
         self._catalogue = catalogue
         self._router = router
         self._results = results
@@ -91,28 +95,26 @@ class CommandService:
         uid = str(request.token["uid"])
         command = RemoteStart(
             remote_start_id=secrets.randbelow(2**31 - 1) + 1,
-            id_token=_fitted(uid, _ID_TOKEN_LENGTH.get(target.protocol, _LONGEST)),
+            id_token=fitted(uid, ID_TOKEN_LENGTH.get(target.protocol, LONGEST_ID_TOKEN)),
             token_type=TokenType(request.token["type"]),
             evse_id=target.evse_id,
         )
-        promise = {
-            "remote_start_id": command.remote_start_id,
-            "id_token": command.id_token,
-            "evse_id": command.evse_id,
-            "token": dict(request.token),
-            "partner_id": partner.id,
-            "authorization_reference": request.authorization_reference,
-        }
-        key = str(command.remote_start_id)
-        remote_starts = self._store.party(party).remote_starts
-        await remote_starts.put(target.identity, key, promise, _PROMISE_SECONDS)
+        promise = Promise(
+            command.remote_start_id,
+            command.id_token,
+            command.evse_id,
+            request.token,
+            partner.id,
+            request.authorization_reference,
+        )
+        await self._remote_starts.promise(party, target.identity, promise, _PROMISE_SECONDS)
 
-        async def forget() -> None:
-            change = self._store.party(party).change()
-            remote_starts.take(change, target.identity, key)
-            await self._store.commit(change)
+        async def told(reply: CommandReply) -> None:
+            await self._remote_starts.answered(
+                party, target.identity, command.remote_start_id, reply
+            )
 
-        self._carry_out(partner, party, request.response_url, target.identity, command, forget)
+        self._carry_out(partner, party, request.response_url, target.identity, command, told)
         return CommandAnswer("ACCEPTED")
 
     async def stop_session(
@@ -145,16 +147,17 @@ class CommandService:
         response_url: str,
         identity: str,
         command: Command,
-        undo: Callable[[], Coroutine[Any, Any, None]] | None,
+        told: Callable[[CommandReply], Coroutine[Any, Any, None]] | None,
     ) -> None:
         async def run() -> None:
             outcome = CommandOutcome.FAILED
             try:
-                outcome = await self._executed(identity, command)
-                if outcome is not CommandOutcome.ACCEPTED and undo is not None:
-                    await undo()
+                reply = await self._executed(identity, command)
+                outcome = reply.outcome
+                if told is not None:
+                    await told(reply)
             except StoreError as error:
-                log.error("promise not taken back", charge_point=identity, error=str(error))
+                log.error("promise not kept in step", charge_point=identity, error=str(error))
             finally:
                 name = type(command).__name__
                 log.info("command", charge_point=identity, command=name, outcome=outcome.value)
@@ -164,14 +167,14 @@ class CommandService:
         self._running.add(task)
         task.add_done_callback(self._finished)
 
-    async def _executed(self, identity: str, command: Command) -> CommandOutcome:
+    async def _executed(self, identity: str, command: Command) -> CommandReply:
         try:
-            return (await self._router.execute(identity, command, _STATION_TIMEOUT)).outcome
+            return await self._router.execute(identity, command, _STATION_TIMEOUT)
         except StoreError as error:
             log.error("command failed", charge_point=identity, error=str(error))
         except Exception:
             log.exception("command failed", charge_point=identity)
-        return CommandOutcome.FAILED
+        return CommandReply(CommandOutcome.FAILED)
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
@@ -222,14 +225,3 @@ def _check_connector(evse: Mapping[str, Any], request: StartSession) -> None:
     ids = {connector["id"].lower() for connector in evse["connectors"]}
     if request.connector_id is not None and request.connector_id.lower() not in ids:
         raise UnknownLocation(f"{request.location_id} {request.evse_uid} {request.connector_id}")
-
-
-def _fitted(uid: str, length: int) -> str:
-    """What the station is told: the token's uid, or a stand-in that fits its IdToken.
-
-    App users' uids are often UUIDs of 36 characters, which OCPP 1.6 cannot carry.
-    """
-    if len(uid) <= length:
-        return uid
-    digest = hashlib.sha256(uid.lower().encode()).digest()
-    return base64.b32encode(digest).decode()[:length]

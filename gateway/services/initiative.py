@@ -26,6 +26,7 @@ class Occasion(StrEnum):
 
     BOOTED = "booted"  # the station may have lost what it was told before
     CONNECTED = "connected"  # it came back, its boot was accepted earlier
+    PENDING = "pending"  # its boot is pending: only what it needs before it is accepted
     ASKED = "asked"  # something changed on our side, or the operator wants it now
 
 
@@ -38,11 +39,14 @@ class Initiative:
     def __init__(self, router: StationRouter) -> None:
         self._router = router
         self._routines: list[Routine] = []
+        self._early: set[Routine] = set()
         self._running: dict[Fence, asyncio.Task[None]] = {}
 
-    def add(self, routine: Routine) -> None:
-        """Have `routine` run for every station that becomes ready."""
+    def add(self, routine: Routine, *, early: bool = False) -> None:
+        """Have `routine` run for every station that becomes ready; `early`: while Pending, too."""
         self._routines.append(routine)
+        if early:
+            self._early.add(routine)
 
     def begin(self, state: StationState, occasion: Occasion) -> None:
         """The station is ready to listen: run everything for it, after what is being answered."""
@@ -53,6 +57,10 @@ class Initiative:
         task = asyncio.create_task(self._run(state, here[1], occasion))
         self._running[state.fence] = task
         task.add_done_callback(lambda done: self._finished(state.fence, done))
+
+    def is_busy(self, state: StationState) -> bool:
+        """Whether routines run for this connection."""
+        return state.fence in self._running
 
     def end(self, state: StationState) -> None:
         """Stop what runs for this connection."""
@@ -69,6 +77,8 @@ class Initiative:
 
     async def _run(self, state: StationState, station: Station, occasion: Occasion) -> None:
         for routine in self._routines:
+            if occasion is Occasion.PENDING and routine not in self._early:
+                continue
             try:
                 await routine(state, station, occasion)
             except (Fenced, NotConnected):
@@ -81,6 +91,9 @@ class Initiative:
                     routine=name,
                     reason=repr(error),
                 )
+            except Exception:
+                # ours; what the others do, the end of a preparation among it, does not depend on it
+                log.exception("routine failed", charge_point=state.identity)
 
     def _finished(self, fence: Fence, task: "asyncio.Task[None]") -> None:
         if self._running.get(fence) is task:

@@ -9,11 +9,15 @@ from gateway.domain.tokens import TokenType
 from gateway.store import Store
 
 _STATUSES = ("Accepted", "Blocked")
-_MAX_UID = 36
+_MAX_UID = 36  # CiString(36) of OCPI, identifierString[36] of OCPP 2.x; a group's id as well
 
 
 class OwnTokens:
-    """Keeps the operator's tokens: {"status", "expires_at", "group_id"} by type and uid."""
+    """Keeps the operator's tokens by type and uid.
+
+    {"status", "expires_at", "group_id", "language", "concurrent"}: `concurrent` says whether it
+    may charge at several places at once, whatever the setting says; None leaves it to that.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -29,8 +33,14 @@ class OwnTokens:
         if status not in _STATUSES:
             errors.append("status is neither Accepted nor Blocked")
         group_id = body.get("group_id")
-        if group_id is not None and not isinstance(group_id, str):
-            errors.append("group_id is no text")
+        if group_id is not None and not (isinstance(group_id, str) and len(group_id) <= _MAX_UID):
+            errors.append(f"group_id is no text of up to {_MAX_UID} characters")
+        language = body.get("language")
+        if language is not None and not (isinstance(language, str) and len(language) == 2):
+            errors.append("language is no ISO 639-1 code")
+        concurrent = body.get("concurrent")
+        if not (concurrent is None or isinstance(concurrent, bool)):
+            errors.append("concurrent is neither true nor false")
         expires_at = None
         try:
             expires_at = to_text(from_text(body["expires_at"])) if body.get("expires_at") else None
@@ -43,7 +53,9 @@ class OwnTokens:
             "uid": uid,
             "status": status,
             "expires_at": expires_at,
-            "group_id": group_id,
+            "group_id": group_id or None,
+            "language": language,
+            "concurrent": concurrent,
         }
         await self._store.tokens.put_own(type_, uid, token)
         return token

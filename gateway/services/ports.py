@@ -44,6 +44,10 @@ class NotConnected(ConnectionError):
     """The charge point has no live socket, or lost it before the call was sent."""
 
 
+class Withheld(NotConnected):
+    """The standard forbids this call after what the station's boot was told; nothing was sent."""
+
+
 class CallTimeout(TimeoutError):
     """The station did not answer in time, or its socket closed while the answer was awaited."""
 

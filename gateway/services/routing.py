@@ -15,6 +15,7 @@ from gateway.services.ports import (
     NotConnected,
     Station,
     UnknownChargePoint,
+    Withheld,
 )
 from gateway.services.station_state import StationState
 from gateway.store import BusTimeout, Store
@@ -61,6 +62,7 @@ class StationRouter:
 
         Raises `UnknownChargePoint`, `InvalidCall`, `NotConnected`, `CallTimeout`.
         """
+        log.info("operator call", charge_point=identity, action=action)
         here = self._stations.get(identity)
         if here is not None:
             return await here[1].call(action, payload, timeout)
@@ -120,6 +122,8 @@ class StationRouter:
             return {"error": "invalid", "errors": error.errors}
         except CallTimeout:
             return {"error": "timeout"}
+        except Withheld as error:
+            return {"error": "withheld", "reason": str(error)}
         except NotConnected:
             return {"error": "not connected"}
         return {"type": type(answer).__name__, "answer": asdict(answer)}
@@ -128,6 +132,8 @@ class StationRouter:
 def _read_answer(answer: dict[str, Any]) -> CallResult | CallError:
     if answer.get("error") == "invalid":
         raise InvalidCall(answer["errors"])
+    if answer.get("error") == "withheld":
+        raise Withheld(answer["reason"])
     if answer.get("error") == "timeout":
         raise CallTimeout
     if "error" in answer:

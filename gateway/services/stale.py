@@ -1,4 +1,7 @@
-"""The operator's hand on transactions whose end got lost."""
+"""Ends transactions from outside: by the operator's hand, or when a wait is over.
+
+Whichever node holds the charge point's socket does it; if none does, this one.
+"""
 
 from typing import Any
 
@@ -7,6 +10,7 @@ from gateway.domain.transactions import Transaction, UnknownTransaction
 from gateway.services.charge_points import ChargePoints
 from gateway.services.ports import CallTimeout, UnknownChargePoint
 from gateway.services.routing import StationRouter
+from gateway.services.station_state import StationState
 from gateway.services.transactions import TransactionService
 from gateway.store import BusTimeout, Store
 
@@ -15,7 +19,7 @@ _TIMEOUT = 10.0
 
 
 class StaleTransactions:
-    """Closes transactions by hand, whether or not their charge point is connected."""
+    """Closes transactions, whether or not their charge point is connected."""
 
     def __init__(
         self,
@@ -37,20 +41,33 @@ class StaleTransactions:
 
         Raises `UnknownChargePoint`, `UnknownTransaction`, `CallTimeout`, `StoreError`.
         """
+        return await self._act("close", identity, transaction_id)
+
+    async def settle(self, identity: str, transaction_id: str) -> None:
+        """What was waited for has not come. Raises like `close`."""
+        await self._act("settle", identity, transaction_id)
+
+    async def _act(self, act: str, identity: str, transaction_id: str) -> dict[str, Any]:
         record = await self._charge_points.get(identity)
         if record is None:
             raise UnknownChargePoint(identity)
         here = self._router.local(identity)
         if here is not None:
-            return _document(await self._transactions.close(here[0], transaction_id))
+            return await self._acted(act, here[0], transaction_id)
         route = await self._store.party(record.party).stations.route(identity)
         if route is not None and route.node_id != self._node_id:
-            return await self._elsewhere(route.node_id, identity, transaction_id)
+            return await self._elsewhere(route.node_id, act, identity, transaction_id)
         async with self._charge_points.in_hand(record) as state:
-            return _document(await self._transactions.close(state, transaction_id))
+            return await self._acted(act, state, transaction_id)
 
-    async def _elsewhere(self, node_id: str, identity: str, transaction_id: str) -> dict[str, Any]:
-        request = {"identity": identity, "transaction_id": transaction_id}
+    async def _acted(self, act: str, state: StationState, transaction_id: str) -> dict[str, Any]:
+        work = self._transactions.settle if act == "settle" else self._transactions.close
+        return _document(await work(state, transaction_id))
+
+    async def _elsewhere(
+        self, node_id: str, act: str, identity: str, transaction_id: str
+    ) -> dict[str, Any]:
+        request = {"act": act, "identity": identity, "transaction_id": transaction_id}
         try:
             answer = await self._store.bus.request(node_id, _TOPIC, request, _TIMEOUT)
         except BusTimeout:
@@ -60,8 +77,9 @@ class StaleTransactions:
         return dict(answer)
 
     async def _serve(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        act = str(request.get("act", "close"))
         try:
-            return await self.close(request["identity"], request["transaction_id"])
+            return await self._act(act, request["identity"], request["transaction_id"])
         except (UnknownChargePoint, UnknownTransaction):
             return None
 

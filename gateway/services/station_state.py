@@ -4,15 +4,23 @@ While a connection holds its epoch nobody else writes this charge point's state,
 costs no read. The next connection, here or elsewhere, starts from the store.
 """
 
+import asyncio
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
-from gateway.domain.charge_points import ChargePointRecord, EvseBinding
+from gateway.domain.boot import RegistrationStatus
+from gateway.domain.charge_points import ChargePointRecord, EvseBinding, PresentedCertificate
+from gateway.domain.cost import StationDisplay
+from gateway.domain.deviations import DeviationLog
 from gateway.domain.events import ConnectorState
 from gateway.domain.evse_status import EvseReports, EvseStatus
+from gateway.domain.flags import SUPERSEDED
 from gateway.domain.ocpi_objects import Site
 from gateway.domain.party import Party
+from gateway.domain.quirks import EffectiveQuirks
+from gateway.domain.reports import Progress
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import Authorization, AuthorizationStatus
 from gateway.domain.transactions import Transaction
@@ -29,18 +37,26 @@ _MAY_CHARGE = (None, AuthorizationStatus.ACCEPTED)
 class RunningTransaction:
     """An open transaction with what it is priced by; `site` is None while no location is known.
 
-    `session_at` is when its Session was last written, by the event loop's clock.
+    `session_at` is when its Session was last written, and `retold_at` when it was last made anew
+    from its log, by the event loop's clock. `site_kept`: the store has the site.
     """
 
     transaction: Transaction
     site: Site | None = None
     tariff: Tariff | None = None
     session_at: float = -math.inf
+    retold_at: float = -math.inf
+    site_kept: bool = False
+    told_cost: Decimal | None = None  # what its station was told last
 
 
 @dataclass(slots=True)
 class StationState:
-    """One connection's view of its charge point. Only the services look inside."""
+    """One connection's view of its charge point. Only the services look inside.
+
+    `boot_answer` is what its last boot was told, `prepared` whether its settings were seen to
+    while that was Pending.
+    """
 
     record: ChargePointRecord
     fence: Fence
@@ -54,6 +70,19 @@ class StationState:
     bindings: dict[int, EvseBinding] = field(default_factory=dict)
     open: dict[str, RunningTransaction] = field(default_factory=dict)
     authorizations: dict[str, tuple[Authorization, datetime]] = field(default_factory=dict)
+    # held by whoever changes transactions: a handler, the operator's hand, the end of a wait
+    steps: asyncio.Lock = field(default_factory=asyncio.Lock)
+    deviations: DeviationLog = field(default_factory=DeviationLog)
+    quirks: EffectiveQuirks = field(init=False)
+    boot_answer: RegistrationStatus | None = None
+    prepared: bool = False
+    reports: dict[tuple[str, int], Progress] | None = None  # None: not read yet
+    certificate: PresentedCertificate | None = None  # what it proved itself with (profile 3)
+    display: StationDisplay | None = None  # None: not asked, or it is not to be
+    watching: set[str] | None = None  # messages that an operation waits for; None: not known yet
+
+    def __post_init__(self) -> None:
+        self.quirks = EffectiveQuirks(self.record.quirks)
 
     @property
     def identity(self) -> str:
@@ -101,6 +130,3 @@ class StationState:
         if not reports or any(one.state is not ConnectorState.AVAILABLE for one in reports):
             return None
         return max(one.at for one in reports)
-
-
-SUPERSEDED = "superseded by a new start"

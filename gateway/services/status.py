@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import structlog
+
 from gateway.domain.events import ChargingState, ConnectorState, ConnectorStatusReported
 from gateway.domain.evse_status import ConnectorReport, EvseReports
 from gateway.domain.timestamps import FIRST_YEAR
@@ -10,6 +12,8 @@ from gateway.services.evse_publisher import EvsePublisher
 from gateway.services.station_state import STATION, StationState
 from gateway.services.transactions import TransactionService
 from gateway.store import Store
+
+log = structlog.get_logger(__name__)
 
 # A 1.6 station tells through its connector what 2.x says in transactionInfo.chargingState.
 CHARGING_STATE_OF_CONNECTOR: dict[ConnectorState, ChargingState | None] = {
@@ -29,6 +33,7 @@ CHARGING_STATE_OF_CONNECTOR: dict[ConnectorState, ChargingState | None] = {
 
 
 _AHEAD = timedelta(hours=1)
+MOST_CONNECTORS = 1_000  # of one station, whatever numbers it makes up
 
 
 class StatusService:
@@ -52,8 +57,12 @@ class StatusService:
         Raises `StoreUnavailable` or `Fenced`; the cache is only kept when the commit succeeded.
         """
         at = event.at or self._now()
+        known = state.evses.get(event.evse_id)
+        before = known.connectors.get(event.connector_id) if known else None
+        if before is None and _count(state) >= MOST_CONNECTORS:
+            log.warning("status of one connector too many", charge_point=state.identity)
+            return
         reports = state.evses.setdefault(event.evse_id, EvseReports())
-        before = reports.connectors.get(event.connector_id)
         report = ConnectorReport(event.state, self._believed(at), event.error_code, event.info)
         if not reports.take(event.connector_id, report):
             return
@@ -86,6 +95,10 @@ class StatusService:
         """
         now = self._now()
         return at if at.year >= FIRST_YEAR and at <= now + _AHEAD else now
+
+
+def _count(state: StationState) -> int:
+    return sum(len(reports.connectors) for reports in state.evses.values())
 
 
 def _nothing() -> None:

@@ -17,6 +17,8 @@ from gateway.store import Page, PageQuery, Store
 
 Document = dict[str, Any]
 
+TARIFFS_TOPIC = "tariffs"  # told on the bus: what stations show may have changed
+
 
 class TariffBook:
     """Keeps, shows and tries out tariffs."""
@@ -45,6 +47,7 @@ class TariffBook:
         store.tariffs.put(change, tariff["id"], tariff, updated=now)
         store.owed.mark(change, self._receivers(), ObjectRef(ObjectKind.TARIFF, tariff["id"]))
         await self._store.commit(change)
+        await self._store.bus.publish(TARIFFS_TOPIC, {"tariff": tariff["id"]})
         return tariff, known is None
 
     async def remove(self, party: Party, tariff_id: str) -> bool:
@@ -56,6 +59,7 @@ class TariffBook:
         store.tariffs.remove(change, tariff_id)
         store.owed.mark(change, self._receivers(), ObjectRef(ObjectKind.TARIFF, tariff_id))
         await self._store.commit(change)
+        await self._store.bus.publish(TARIFFS_TOPIC, {"tariff": tariff_id})
         return True
 
     async def get(self, party: Party, tariff_id: str) -> Document | None:

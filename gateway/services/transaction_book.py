@@ -1,43 +1,56 @@
-"""The transactions of charge points as they are kept: found, opened, written, ended.
+"""The transactions of charge points as they are kept: found, opened, written, ended, billed.
 
-Opening and ending are one atomic change each, fenced by the connection's epoch; the cache of the
-connection follows only when it was committed.
+Each of these is one atomic change, fenced by the connection's epoch; the cache of the connection
+follows only when it was committed.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
 
-from gateway.domain.events import TransactionStopped
-from gateway.domain.meter import Reading
+from gateway.domain import flags
 from gateway.domain.pricing import Bill
 from gateway.domain.transactions import Transaction
-from gateway.services.billing import NO_LOCATION, Billing, running
+from gateway.services import transaction_story as story
+from gateway.services.billing import Billing, running
 from gateway.services.evse_publisher import EvsePublisher
-from gateway.services.station_state import (
-    STATION,
-    SUPERSEDED,
-    RunningTransaction,
-    StationState,
-)
-from gateway.services.transaction_story import ended, led_to
+from gateway.services.station_state import STATION, RunningTransaction, StationState
+from gateway.services.tokens_in_use import TokensInUse
+from gateway.services.transaction_log import Entry, decoded, encoded
+from gateway.services.transaction_retelling import retold
 from gateway.store import Change, Store
 
 log = structlog.get_logger(__name__)
 
 # The members of a transaction that meter readings change.
-_PROGRESS = ("energy", "periods", "flags", "meter_start_wh", "last_seq_no")
+_PROGRESS = ("energy", "periods", "flags")
+_EVENTS_CHANGE = ("meter_start_wh", "sequence", "in_order")  # 2.x: those as well
+_ID_LENGTH = 8  # of what tells two transactions with one id apart
 
 
 class TransactionBook:
-    """Keeps transactions, with the Session and CDR that are made of them."""
+    """Keeps transactions, with the Session and CDR that are made of them.
 
-    def __init__(self, store: Store, billing: Billing, publisher: EvsePublisher) -> None:
+    `wait` is how long a missing event is waited for.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        billing: Billing,
+        publisher: EvsePublisher,
+        now: Callable[[], datetime],
+        wait: float,
+    ) -> None:
         self._store = store
         self._billing = billing
         self._publisher = publisher
+        self._tokens_in_use = TokensInUse(store)
+        self._now = now
+        self._wait = timedelta(seconds=wait)
 
     async def find(self, state: StationState, transaction_id: str) -> RunningTransaction | None:
         """From the cache, else an ended one from the store; only this charge point's (S5)."""
@@ -50,47 +63,46 @@ class TransactionBook:
             return None
         return await self._billing.restore(state, msgspec.convert(document, Transaction))
 
-    def unanswered(
-        self, state: StationState, event: TransactionStopped
-    ) -> RunningTransaction | None:
-        """A station whose start was never answered stops transaction 0 or -1: match by token."""
-        if event.transaction_id not in ("0", "-1") or event.token is None:
-            return None
-        uid = event.token.uid.casefold()
-        candidates = [
-            run
-            for run in state.open.values()
-            if run.transaction.token is not None
-            and run.transaction.token.uid.casefold() == uid
-            and (run.transaction.meter_start_wh or 0) <= event.meter_stop_wh
-        ]
-        return candidates[0] if len(candidates) == 1 else None
+    async def log(self, state: StationState, transaction_id: str) -> list[Entry]:
+        """Everything that was said of a transaction, as it came."""
+        party = self._store.party(state.party)
+        kept = await party.transactions.readings(state.identity, transaction_id)
+        return [decoded(one) for one in kept]
+
+    async def retold(
+        self, state: StationState, run: RunningTransaction, *more: Entry, whole: bool = False
+    ) -> Transaction:
+        """The record made anew from the log and what comes now."""
+        told = await self.log(state, run.transaction.id)
+        run.retold_at = self._billing.elapsed()
+        return retold(run.transaction, [*told, *more], whole=whole)
+
+    def retelling_due(self, run: RunningTransaction) -> bool:
+        """Whether to tell it again now: a backlog out of turn must not cost its square."""
+        return self._billing.elapsed() - run.retold_at >= self._billing.session_interval
+
+    def due_at(self) -> datetime:
+        """When what is missing from now on is given up."""
+        return self._now() + self._wait
+
+    # --- a running one --------------------------------------------------------------------
 
     async def open(
         self,
         state: StationState,
         change: Change,
         run: RunningTransaction,
-        readings: tuple[Reading, ...] = (),
+        entries: Sequence[Entry] = (),
     ) -> None:
         """Commit the first record of a transaction, or of its place, and take it into the cache."""
         await self.take_promise(state, change, run.transaction)
         if run.site is None:
-            run.transaction = run.transaction.flagged(NO_LOCATION)
+            run.transaction = run.transaction.flagged(flags.NO_LOCATION)
         known = run.transaction.id in state.open
-        superseded = _superseded_by(run, state)
-        before = [(old, old.transaction) for old in superseded]
-        for old in superseded:
-            old.transaction = old.transaction.flagged(SUPERSEDED)
-            self.write(state, change, old, ())
-            log.warning(
-                "transaction superseded by a new start",
-                charge_point=state.identity,
-                transaction=old.transaction.id,
-            )
+        before = self._superseded(state, change, run)
         state.open[run.transaction.id] = run
         self._billing.snapshot(change, state, run)
-        self._put(state, change, run.transaction, readings)
+        self._put(state, change, run.transaction, entries)
         self._billing.session(change, state.party, run)
         published = dict(state.published)
         self._publisher.refresh(state, (run.transaction.evse_id,), change)
@@ -104,16 +116,15 @@ class TransactionBook:
                 old.transaction = transaction
             raise
 
-    async def placed(self, state: StationState, run: RunningTransaction, evse_id: int) -> bool:
-        """The EVSE was named late: fix the site now. True if that is news."""
+    async def placed(self, state: StationState, run: RunningTransaction) -> bool:
+        """Fix the site of a transaction whose EVSE or connector is now known; True if there is."""
         transaction = run.transaction
-        site = await self._billing.site(state, evse_id, transaction.connector_id)
+        site = await self._billing.site(state, transaction.evse_id, transaction.connector_id)
         if site is None:
-            run.transaction = replace(transaction, evse_id=evse_id)
-            return transaction.evse_id != evse_id
-        flags = tuple(flag for flag in transaction.flags if flag != NO_LOCATION)
-        placed = running(replace(transaction, evse_id=evse_id, flags=flags), site)
+            return False
+        placed = running(transaction.unflagged(flags.NO_LOCATION), site)
         run.transaction, run.site, run.tariff = placed.transaction, placed.site, placed.tariff
+        run.site_kept = False
         return True
 
     def write(
@@ -121,13 +132,14 @@ class TransactionBook:
         state: StationState,
         change: Change,
         run: RunningTransaction,
-        readings: tuple[Reading, ...],
+        entries: Sequence[Entry],
     ) -> Bill | None:
-        """Add the transaction's record, its readings and its Session to a change."""
+        """Add the transaction's record, what was said, and its Session to a change."""
         transaction = run.transaction
         transactions = self._store.party(state.party).transactions
         transactions.update(change, state.identity, transaction.id, transaction)
-        transactions.add_readings(change, state.identity, transaction.id, readings)
+        self._tokens_in_use.note(state, change, transaction)
+        self._keep(state, change, transaction, entries)
         return self._billing.session(change, state.party, run)
 
     def progressed(
@@ -135,36 +147,76 @@ class TransactionBook:
         state: StationState,
         change: Change,
         run: RunningTransaction,
-        readings: tuple[Reading, ...],
+        entries: Sequence[Entry],
     ) -> None:
         """Add what meter readings change, and the readings: the hot path."""
         transaction = run.transaction
         transactions = self._store.party(state.party).transactions
         progress = {name: getattr(transaction, name) for name in _PROGRESS}
+        if transaction.sequence is not None or not transaction.in_order:
+            progress |= {name: getattr(transaction, name) for name in _EVENTS_CHANGE}
         transactions.progress(change, state.identity, transaction.id, progress)
-        transactions.add_readings(change, state.identity, transaction.id, readings)
+        self._keep(state, change, transaction, entries)
+
+    async def withdraw(
+        self, state: StationState, run: RunningTransaction, before: Transaction
+    ) -> None:
+        """Tell the partner who was thought to pay that it is not its session (S8)."""
+        party = self._store.party(state.party)
+        change = party.change(state.fence)
+        self._billing.withdraw(
+            change, state.party, RunningTransaction(before, run.site, run.tariff)
+        )
+        run.transaction = story.with_new_ids(run.transaction)
+        session_id = run.transaction.session_id
+        party.transactions.put_session(change, session_id, state.identity, before.id)
+        await self._store.commit(change)
+
+    async def make_room(self, state: StationState, run: RunningTransaction) -> None:
+        """The station uses a transaction's id again: the older one gets another (R19)."""
+        old = run.transaction
+        moved = replace(old.flagged(flags.ID_REUSED), id=f"{old.id}~{old.session_id[:_ID_LENGTH]}")
+        if old.is_open:
+            moved = replace(moved.flagged(flags.SUPERSEDED), due_at=self.due_at())
+        party = self._store.party(state.party)
+        change = party.change(state.fence)
+        await party.transactions.make_room(change, state.identity, old.id, moved.id)
+        self._put(state, change, moved, ())
+        await self._store.commit(change)
+        log.warning("transaction id used again", charge_point=state.identity, transaction=old.id)
+        if state.open.pop(old.id, None) is not None:
+            run.transaction = moved
+            state.open[moved.id] = run
+
+    # --- an ended one ---------------------------------------------------------------------
 
     async def end(
         self,
         state: StationState,
         run: RunningTransaction,
-        at: datetime,
-        reason: str | None,
-        readings: tuple[Reading, ...],
+        entries: Sequence[Entry],
+        *,
+        wait_until: datetime | None = None,
+        orphan: str | None = None,
     ) -> Bill | None:
-        """End a transaction: final Session, CDR, EVSE, all in one commit."""
-        is_kept = run.site is not None and run.transaction.id in state.open
-        if run.site is None and not await self.placed(state, run, run.transaction.evse_id):
-            run.transaction = run.transaction.flagged(NO_LOCATION)
-        run.transaction = transaction = ended(run.transaction, at, reason)
+        """Keep an ended transaction: Session and EVSE, and its CDR unless something is missing.
+
+        `orphan` is the key under which its stop was kept until now.
+        """
+        if run.site is None and not await self.placed(state, run):
+            run.transaction = run.transaction.flagged(flags.NO_LOCATION)
+        run.transaction = transaction = replace(run.transaction, due_at=wait_until)
         change = self._store.party(state.party).change(state.fence)
-        if not is_kept:
+        if not run.site_kept:
             self._billing.snapshot(change, state, run)
         # what is marked first goes out first: a CDR follows its COMPLETED session
         bill = self._billing.session(change, state.party, run)
-        billed = self._billing.cdr(change, state.party, run)
+        billed = wait_until is None and self._billing.cdr(change, state.party, run)
         run.transaction = replace(run.transaction, billed=billed)
-        self._put(state, change, run.transaction, readings)
+        self._put(state, change, run.transaction, entries)
+        if orphan is not None:
+            transactions = self._store.party(state.party).transactions
+            transactions.take_orphan(change, state.identity, orphan)
         was_open = state.open.pop(transaction.id, None)
         published, evses = dict(state.published), dict(state.evses)
         self._vacate(state, change, run.transaction)
@@ -176,14 +228,16 @@ class TransactionBook:
             if was_open is not None:
                 state.open[transaction.id] = was_open
             raise
-        if run.transaction.billable and not billed:
-            log.warning(
-                "cdr held",
-                charge_point=state.identity,
-                transaction=transaction.id,
-                reasons=list(run.transaction.flags),
-            )
+        self._tell(state, run.transaction)
         return bill
+
+    async def amend(self, state: StationState, transaction: Transaction, *entries: Entry) -> None:
+        """Keep what was said of an ended transaction that still waits; it is told again later."""
+        change = self._store.party(state.party).change(state.fence)
+        transactions = self._store.party(state.party).transactions
+        transactions.update(change, state.identity, transaction.id, transaction)
+        self._keep(state, change, transaction, entries)
+        await self._store.commit(change)
 
     async def take_promise(
         self, state: StationState, change: Change, transaction: Transaction
@@ -193,8 +247,42 @@ class TransactionBook:
             return
         remote_starts = self._store.party(state.party).remote_starts
         for key, promise in await remote_starts.list(state.identity):
-            if led_to(promise, transaction):
+            if story.led_to(promise, transaction):
                 remote_starts.take(change, state.identity, key)
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _superseded(
+        self, state: StationState, change: Change, run: RunningTransaction
+    ) -> list[tuple[RunningTransaction, Transaction]]:
+        """Flag what a start on the same EVSE proves to be over; returns those as they were.
+
+        Their end may still come. If it does not, they are held once the wait is over. The one
+        that is over is the one that began first, whichever was heard of first.
+        """
+        others = _beside(run, state)
+        begun = run.transaction.started_at
+        if any(one.transaction.started_at > begun for one in others):
+            run.transaction = replace(
+                run.transaction.flagged(flags.SUPERSEDED), due_at=self.due_at()
+            )
+        before = []
+        for old in others:
+            if old.transaction.started_at > begun:
+                continue
+            before.append((old, old.transaction))
+            old.transaction = replace(
+                old.transaction.flagged(flags.SUPERSEDED), due_at=self.due_at()
+            )
+            self.write(state, change, old, ())
+            transactions = self._store.party(state.party).transactions
+            transactions.wait(change, state.identity, old.transaction.id, old.transaction.due_at)
+            log.warning(
+                "transaction superseded by a new start",
+                charge_point=state.identity,
+                transaction=old.transaction.id,
+            )
+        return before
 
     def _vacate(self, state: StationState, change: Change, transaction: Transaction) -> None:
         """Charging was the last word on this EVSE's connectors: with the transaction it is over.
@@ -215,7 +303,7 @@ class TransactionBook:
         state: StationState,
         change: Change,
         transaction: Transaction,
-        readings: tuple[Reading, ...],
+        entries: Sequence[Entry],
     ) -> None:
         """Record a transaction and give it its place in the lists: at its start and its end."""
         transactions = self._store.party(state.party).transactions
@@ -227,13 +315,36 @@ class TransactionBook:
             is_open=transaction.is_open,
             started=transaction.started_at,
         )
+        transactions.wait(change, state.identity, transaction.id, transaction.due_at)
         transactions.put_session(change, transaction.session_id, state.identity, transaction.id)
-        transactions.add_readings(change, state.identity, transaction.id, readings)
+        self._tokens_in_use.note(state, change, transaction)
+        self._keep(state, change, transaction, entries)
+
+    def _keep(
+        self,
+        state: StationState,
+        change: Change,
+        transaction: Transaction,
+        entries: Sequence[Entry],
+    ) -> None:
+        transactions = self._store.party(state.party).transactions
+        kept = [encoded(entry) for entry in entries]
+        transactions.add_readings(change, state.identity, transaction.id, kept)
+
+    def _tell(self, state: StationState, transaction: Transaction) -> None:
+        """Log what an operator may have to see to."""
+        about = {"charge_point": state.identity, "transaction": transaction.id}
+        if transaction.due_at is not None:
+            log.info("waiting for what is missing", **about)
+        elif transaction.billable and not transaction.billed:
+            log.warning("cdr held", **about, reasons=list(transaction.flags))
+        elif flags.EVENTS_MISSING in transaction.flags:
+            log.warning("billed with events missing", **about)
 
 
-def _superseded_by(run: RunningTransaction, state: StationState) -> list[RunningTransaction]:
-    """The open transactions that a start on their EVSE proves to be over."""
+def _beside(run: RunningTransaction, state: StationState) -> list[RunningTransaction]:
+    """The other open transactions on the same EVSE, where only one can be."""
     evse_id = run.transaction.evse_id
     if evse_id == STATION:
         return []  # the station did not say where: it may be any EVSE
-    return [old for old in state.running_on(evse_id) if old.transaction.id != run.transaction.id]
+    return [one for one in state.running_on(evse_id) if one.transaction.id != run.transaction.id]

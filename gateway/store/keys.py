@@ -8,7 +8,7 @@ can reach another one's key.
 """
 
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from gateway.domain.party import Party
 
@@ -16,8 +16,13 @@ PREFIX = "gw:"
 SCHEMA = "gw:schema"
 CHARGE_POINTS = "gw:charge-points"
 PARTNERS = "gw:partners"
+CERTIFICATE_AUTHORITY = "gw:certificates:authority"
+ISSUED_CERTIFICATES = "gw:certificates:issued"
+CERTIFICATE_EXPIRIES = "gw:certificates:expiries"
+QUIRK_RULES = "gw:quirk-rules"
 BUS_PATTERN = "gw:bus:*"
 OWED_TOPIC = "owed"
+LISTED_TOPIC = "listed-tokens"
 
 # Field names inside a station's hash: ours are bare words, the callers' start with a colon.
 EPOCH = "epoch"
@@ -32,6 +37,11 @@ def escape(text: str) -> str:
     Lone surrogates cannot come from UTF-8 input, but must not raise here if they ever do.
     """
     return quote(text, safe="", errors="surrogatepass")
+
+
+def unescaped(text: str) -> str:
+    """What `escape` was given."""
+    return unquote(text, errors="surrogatepass")
 
 
 def folded(text: str) -> str:
@@ -54,6 +64,16 @@ def lease(name: str) -> str:
     return f"gw:lease:{escape(name)}"
 
 
+def ticket(digest: str) -> str:
+    """What the bearer of a ticket may do, by the ticket's digest."""
+    return f"gw:ticket:{digest}"
+
+
+def ticket_claim(digest: str) -> str:
+    """Held by whoever is using a ticket that counts once."""
+    return f"gw:ticket-claim:{digest}"
+
+
 def tokens_of_uid(uid: str) -> str:
     """Hash: every token with this uid, by owner and type."""
     return f"{_TOKENS}uid:{escape(folded(uid))}"
@@ -64,6 +84,15 @@ def tokens_of_partner(partner_id: str | None) -> str:
     if partner_id is None:
         return f"{_TOKENS}own"
     return f"{_TOKENS}partner:{escape(partner_id)}"
+
+
+TOKENS_REVISION = f"{_TOKENS}revision"
+"""Counter: grows whenever what belongs into local authorization lists has changed."""
+
+
+def tokens_listed(own: bool) -> str:
+    """Sorted set: uids that are, or were, for local lists, by the revision of their change."""
+    return f"{_TOKENS}listed:own" if own else f"{_TOKENS}listed"
 
 
 TOKEN_PARTNERS = f"{_TOKENS}partners"
@@ -88,7 +117,9 @@ class PartyKeys:
         self.transactions_order = prefix + "transactions:order"
         self.transaction_sites = prefix + "transactions:sites"
         self.transactions_by_session = prefix + "transactions:by-session"
+        self.transactions_awaiting = prefix + "transactions:awaiting"
         self.owed_version = prefix + "owed-version"
+        self.baseline = prefix + "baseline"
 
     def documents(self, kind: str) -> str:
         """Hash: documents of a kind (`sessions`, ...) by folded id."""
@@ -112,6 +143,10 @@ class PartyKeys:
         """Hash: a charge point's epoch, route and live state."""
         return f"{self.prefix}station:{escape(identity)}"
 
+    def station_records(self, kind: str, identity: str) -> str:
+        """Hash: a charge point's records of a kind (`operations`, `files`) by id."""
+        return f"{self.prefix}{kind}:{escape(identity)}"
+
     def kept(self, identity: str, stream: str) -> str:
         """List: the last reports of a kind."""
         return f"{self.prefix}kept:{escape(identity)}:{escape(stream)}"
@@ -132,13 +167,25 @@ class PartyKeys:
         """Hash: natural key of a start -> transaction id."""
         return f"{self.prefix}starts:{escape(identity)}"
 
+    def orphans(self, identity: str) -> str:
+        """Hash: stops that belong to no known transaction, by what makes two of them the same."""
+        return f"{self.prefix}orphans:{escape(identity)}"
+
     def readings(self, identity: str, transaction_id: str) -> str:
-        """List: raw meter values of a transaction."""
+        """List: what was said of a transaction: meter values and events."""
         return f"{self.prefix}readings:{escape(identity)}:{escape(transaction_id)}"
+
+    def token_uses(self, token: str) -> str:
+        """Sorted set: the running transactions of a token, by start."""
+        return f"{self.prefix}token-uses:{escape(token)}"
 
     def remote_starts(self, identity: str) -> str:
         """Hash: promised starts, each with its expiry."""
         return f"{self.prefix}remote-starts:{escape(identity)}"
+
+    def reservations(self, identity: str) -> str:
+        """Hash: reservations by their number."""
+        return f"{self.prefix}reservations:{escape(identity)}"
 
     def owed(self, partner_id: str) -> str:
         """Sorted set: objects that the partner has not got yet, by version."""
@@ -161,6 +208,12 @@ def evse_field(location_id: str, evse_uid: str) -> str:
 def transaction_field(identity: str, transaction_id: str) -> str:
     """The field of one transaction in the party's hash of transactions."""
     return f"{escape(identity)}/{escape(transaction_id)}"
+
+
+def transaction_of(field: str) -> tuple[str, str]:
+    """Identity and transaction id of such a field."""
+    identity, _, transaction_id = field.partition("/")
+    return unescaped(identity), unescaped(transaction_id)
 
 
 def state_field(name: str) -> str:

@@ -36,6 +36,23 @@ class RemoteStarts:
             for key, document in zip(found[::2], found[1::2], strict=True)
         ]
 
+    async def complete(
+        self, change: Change, identity: str, key: str, members: dict[str, Any]
+    ) -> bool:
+        """Add to a promise what has become known, unless it was kept or has expired meanwhile.
+
+        False if it is gone already; if it goes before the commit, that raises Conflict.
+        """
+        promises = self._keys.remote_starts(identity)
+        kept = await self._server.command("HGET", promises, key)
+        if kept is None:
+            return False
+        expiry, _, document = kept.partition(b" ")
+        more = exact_json.dumps(exact_json.loads(document) | members)
+        change.expect(promises, key, kept)
+        change.hset(promises, key, expiry + b" " + more)
+        return True
+
     def take(self, change: Change, identity: str, key: str) -> None:
         """Use a promise up, together with the other writes of the change."""
         change.hdel(self._keys.remote_starts(identity), key)

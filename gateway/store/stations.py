@@ -4,6 +4,7 @@
 write that carries an older one is refused (see `Fence`).
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,9 @@ from gateway.store import scripts
 from gateway.store.change import Change, Fence
 from gateway.store.keys import EPOCH, PartyKeys, state_field
 from gateway.store.server import Server
+
+# Of one stream; a frame may have a megabyte, and a store that is full stands still for everybody.
+MOST_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,10 @@ class Stations:
         """Keep a piece of state under a name such as `boot` or `evse:1`."""
         change.hset(self._keys.station(identity), state_field(field), exact_json.dumps(value))
 
+    def drop(self, change: Change, identity: str, field: str) -> None:
+        """Forget a piece of state."""
+        change.hdel(self._keys.station(identity), state_field(field))
+
     async def forget(self, identity: str) -> None:
         """Drop state, route and kept reports; a connection that still lives is fenced off.
 
@@ -87,19 +95,43 @@ class Stations:
         streams = await self._server.command("SMEMBERS", index)
         kept = [self._keys.kept(identity, stream.decode()) for stream in streams]
         await self._server.command(
-            "DEL", self._keys.station(identity), self._keys.remote_starts(identity), index, *kept
+            "DEL",
+            self._keys.station(identity),
+            self._keys.remote_starts(identity),
+            self._keys.reservations(identity),
+            self._keys.station_records("operations", identity),
+            self._keys.station_records("files", identity),
+            index,
+            *kept,
         )
 
     def keep(self, change: Change, identity: str, stream: str, value: Any, cap: int) -> None:
-        """Append a report to a stream that holds only its last `cap` ones."""
+        """Append a report to a stream that holds only its last `cap` ones; fewer huge ones."""
+        text = exact_json.dumps(value)
+        fitting = max(1, min(cap, MOST_BYTES // len(text)))
         change.sadd(self._keys.kept_streams(identity), stream)
-        change.rpush(self._keys.kept(identity, stream), exact_json.dumps(value), cap=cap)
+        change.rpush(self._keys.kept(identity, stream), text, cap=fitting)
+
+    def clear(self, change: Change, identity: str, stream: str) -> None:
+        """Empty a stream."""
+        change.delete(self._keys.kept(identity, stream))
 
     async def kept(self, identity: str, stream: str, limit: int) -> list[Any]:
         """The last reports of a stream, oldest first."""
         key = self._keys.kept(identity, stream)
         values = await self._server.command("LRANGE", key, -limit, -1)
         return [exact_json.loads(value) for value in values] if limit > 0 else []
+
+    async def kept_count(self, identity: str, stream: str) -> int:
+        """How many reports a stream holds."""
+        return int(await self._server.command("LLEN", self._keys.kept(identity, stream)))
+
+    async def kept_counts(self, identity: str) -> dict[str, int]:
+        """How many reports each stream of a charge point holds."""
+        names = await self._server.command("SMEMBERS", self._keys.kept_streams(identity))
+        streams = [name.decode() for name in names]
+        counts = await asyncio.gather(*(self.kept_count(identity, name) for name in streams))
+        return dict(zip(streams, counts, strict=True))
 
 
 def _state(stored: dict[bytes, bytes]) -> dict[str, Any]:

@@ -7,19 +7,27 @@ from redis.asyncio import Redis
 
 from gateway.domain.party import Party
 from gateway.store import keys
+from gateway.store.baselines import Baselines
 from gateway.store.bus import Bus
+from gateway.store.certificates import CertificateRecords
 from gateway.store.change import Change, Fence
 from gateway.store.charge_points import ChargePointRegistry
 from gateway.store.documents import Documents
 from gateway.store.errors import SchemaMismatch, StoreError, StoreUnavailable
 from gateway.store.evse_states import EvseStates
 from gateway.store.group_commit import LOAD_SCRIPT, GroupCommit
+from gateway.store.listed_tokens import ListedTokens
 from gateway.store.owed import Owed
 from gateway.store.partners import PartnerRecords
+from gateway.store.quirk_rules import QuirkRules
 from gateway.store.remote_starts import RemoteStarts
+from gateway.store.reservations import Reservations
 from gateway.store.sealing import Sealer
 from gateway.store.server import Server, connect_pool, location, unopened_connection
+from gateway.store.station_records import StationRecords
 from gateway.store.stations import Stations
+from gateway.store.tickets import Tickets
+from gateway.store.token_uses import TokenUses
 from gateway.store.tokens import TokenBook
 from gateway.store.transactions import Transactions
 from gateway.store.wire import Replies, Wire, connect
@@ -43,9 +51,14 @@ class PartyStore:
         self.cdrs = Documents(server, party_keys, "cdrs")
         self.evses = EvseStates(server, party_keys)
         self.stations = Stations(server, party_keys)
+        self.baselines = Baselines(server, party_keys)
         self.transactions = Transactions(server, party_keys)
         self.owed = Owed(server, party_keys)
         self.remote_starts = RemoteStarts(server, party_keys)
+        self.token_uses = TokenUses(server, party_keys)
+        self.reservations = Reservations(server, party_keys)
+        self.operations = StationRecords(server, party_keys, "operations")
+        self.files = StationRecords(server, party_keys, "files")
 
     def change(self, fence: Fence | None = None) -> Change:
         """A new, empty change of this party."""
@@ -62,6 +75,10 @@ class Store:
         self.charge_points = ChargePointRegistry(self._server)
         self.partners = PartnerRecords(self._server, self.bus, Sealer(secret_key))
         self.tokens = TokenBook(self._server)
+        self.listed_tokens = ListedTokens(self._server)
+        self.tickets = Tickets(self._server)
+        self.quirk_rules = QuirkRules(self._server)
+        self.certificates = CertificateRecords(self._server, Sealer(secret_key))
         self._group_commit = GroupCommit(self._connect_writer)
         self._parties: dict[Party, PartyStore] = {}
 

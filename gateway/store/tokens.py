@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import exact_json
+from gateway.domain.local_list import may_be_listed
 from gateway.domain.party import Party
 from gateway.store import keys, scripts
 from gateway.store.server import Server
@@ -33,7 +34,7 @@ class TokenBook:
     async def find(self, uid: str) -> list[KnownToken]:
         """All tokens with this uid."""
         found = await self._server.command("HVALS", keys.tokens_of_uid(uid))
-        return [_token(value) for value in found]
+        return [token_of(value) for value in found]
 
     async def put(self, partner_id: str, document: dict[str, Any]) -> bool:
         """Store a partner's OCPI Token; True if it is new."""
@@ -69,7 +70,7 @@ class TokenBook:
         found = await self._server.pipeline(
             ("HGET", keys.tokens_of_uid(uid), field) for uid, field in members
         )
-        documents = [_token(value).document for value in found if value is not None]
+        documents = [token_of(value).document for value in found if value is not None]
         return sorted(documents, key=lambda document: (document["uid"], document["type"]))
 
     async def drop_partner(self, partner_id: str) -> int:
@@ -100,31 +101,46 @@ class TokenBook:
         uid: str,
         document: dict[str, Any],
     ) -> bool:
-        field = keys.token_field(token_type, owner)
+        field, own = keys.token_field(token_type, owner), partner_id is None
         new = await self._server.script(
             scripts.TOKEN_PUT,
-            [keys.tokens_of_uid(uid), keys.tokens_of_partner(partner_id), keys.TOKEN_PARTNERS],
+            [
+                keys.tokens_of_uid(uid),
+                keys.tokens_of_partner(partner_id),
+                keys.TOKEN_PARTNERS,
+                keys.TOKENS_REVISION,
+                keys.tokens_listed(own),
+            ],
             field,
             exact_json.dumps([partner_id, document]),
             exact_json.dumps([keys.folded(uid), field]),
             partner_id or "",
+            uid,
+            "1" if may_be_listed(document, own) else "",
+            keys.bus(keys.LISTED_TOPIC),
         )
         return bool(new)
 
     async def _get(self, owner: Party | None, token_type: str, uid: str) -> KnownToken | None:
         field = keys.token_field(token_type, owner)
         value = await self._server.command("HGET", keys.tokens_of_uid(uid), field)
-        return None if value is None else _token(value)
+        return None if value is None else token_of(value)
 
     async def _delete(self, partner_id: str | None, uid: str, field: str) -> bool:
         # the beginning of a stored value names its owner: `["<partner>",` or `[null,`
         beginning = exact_json.dumps([partner_id])[:-1] + b","
         removed = await self._server.script(
             scripts.TOKEN_DELETE,
-            [keys.tokens_of_uid(uid), keys.tokens_of_partner(partner_id)],
+            [
+                keys.tokens_of_uid(uid),
+                keys.tokens_of_partner(partner_id),
+                keys.TOKENS_REVISION,
+                keys.tokens_listed(partner_id is None),
+            ],
             field,
             beginning,
             exact_json.dumps([keys.folded(uid), field]),
+            keys.bus(keys.LISTED_TOPIC),
         )
         return bool(removed)
 
@@ -135,6 +151,7 @@ class TokenBook:
         return [(uid, field) for uid, field in map(exact_json.loads, found)]
 
 
-def _token(value: bytes) -> KnownToken:
+def token_of(value: bytes) -> KnownToken:
+    """A token as it is stored."""
     partner_id, document = exact_json.loads(value)
     return KnownToken(document, partner_id)

@@ -7,7 +7,7 @@ from typing import Any
 from gateway import exact_json
 from gateway.domain.timestamps import to_milliseconds
 from gateway.store.change import Change
-from gateway.store.keys import PartyKeys, escape, folded, transaction_field
+from gateway.store.keys import PartyKeys, escape, folded, transaction_field, transaction_of
 from gateway.store.server import Server
 
 _Documents = list[dict[str, Any]]  # `list` is a method below
@@ -71,6 +71,29 @@ class Transactions:
         else:
             change.zrem(self._keys.open_transactions(identity), transaction_id)
 
+    def wait(
+        self, change: Change, identity: str, transaction_id: str, until: datetime | None
+    ) -> None:
+        """Have a transaction looked at again at a moment by our clock; None: no longer."""
+        field = transaction_field(identity, transaction_id)
+        if until is None:
+            change.zrem(self._keys.transactions_awaiting, field)
+        else:
+            change.zadd(self._keys.transactions_awaiting, field, to_milliseconds(until))
+
+    async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """Identity and id of those whose moment has come, the longest overdue first."""
+        fields = await self._server.command(
+            "ZRANGEBYSCORE",
+            self._keys.transactions_awaiting,
+            "-inf",
+            to_milliseconds(now),
+            "LIMIT",
+            0,
+            limit,
+        )
+        return [transaction_of(field.decode()) for field in fields]
+
     def update(self, change: Change, identity: str, transaction_id: str, document: Any) -> None:
         """Store a new version of an open transaction; its place in every list stays."""
         field = transaction_field(identity, transaction_id)
@@ -132,16 +155,51 @@ class Transactions:
         value = await self._server.command("HGET", self._keys.starts(identity), natural_key)
         return None if value is None else value.decode()
 
+    def put_orphan(self, change: Change, identity: str, natural_key: str, document: Any) -> None:
+        """Keep a stop until the transaction that it belongs to is heard of."""
+        change.hset(self._keys.orphans(identity), natural_key, exact_json.dumps(document))
+
+    def take_orphan(self, change: Change, identity: str, natural_key: str) -> None:
+        """It has found its transaction. At most one change can take it."""
+        orphans = self._keys.orphans(identity)
+        change.hdel(orphans, natural_key)
+
+    async def orphans(self, identity: str) -> dict[str, Any]:
+        """Those that are still kept, by natural key."""
+        found = await self._server.command("HGETALL", self._keys.orphans(identity))
+        return {key.decode(): exact_json.loads(value) for key, value in found.items()}
+
+    async def make_room(
+        self, change: Change, identity: str, transaction_id: str, moved: str
+    ) -> None:
+        """Move all that is kept beside a transaction to another id: its own is used again."""
+        old, new = (transaction_field(identity, one) for one in (transaction_id, moved))
+        log, snapshot = await self._server.pipeline(
+            [
+                ("LRANGE", self._keys.readings(identity, transaction_id), 0, -1),
+                ("HGET", self._keys.transaction_sites, old),
+            ]
+        )
+        change.hdel(self._keys.transactions_progress, old)
+        change.zrem(self._keys.transactions_awaiting, old)
+        change.zrem(self._keys.open_transactions(identity), transaction_id)
+        change.delete(self._keys.readings(identity, transaction_id))
+        if log:
+            change.rpush(self._keys.readings(identity, moved), *log)
+        if snapshot is not None:
+            change.hset(self._keys.transaction_sites, new, snapshot)
+            change.hdel(self._keys.transaction_sites, old)
+
     def add_readings(
         self, change: Change, identity: str, transaction_id: str, readings: Sequence[Any]
     ) -> None:
-        """Append raw meter values; they are kept as they came."""
+        """Append to a transaction's log; its entries are kept as they are."""
         if readings:
             key = self._keys.readings(identity, transaction_id)
             change.rpush(key, *(exact_json.dumps(reading) for reading in readings))
 
     async def readings(self, identity: str, transaction_id: str) -> Sequence[Any]:
-        """All raw meter values, in the order in which they came."""
+        """A transaction's log, in the order in which it came."""
         key = self._keys.readings(identity, transaction_id)
         return [
             exact_json.loads(value) for value in await self._server.command("LRANGE", key, 0, -1)

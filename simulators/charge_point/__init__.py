@@ -1,4 +1,4 @@
-"""Simulated charge points for OCPP 1.6 and 2.0.1, and a fleet of them.
+"""Simulated charge points for OCPP 1.6, 2.0.1 and 2.1, and a fleet of them.
 
 async with SimulatedChargePoint(url, "CP1", "2.0.1") as station:
     await station.until_connected()
@@ -8,7 +8,9 @@ async with SimulatedChargePoint(url, "CP1", "2.0.1") as station:
 
 from simulators.charge_point.clock import VirtualClock
 from simulators.charge_point.connector import ConnectorBusyError
+from simulators.charge_point.credentials import ClientCertificate
 from simulators.charge_point.events import Event
+from simulators.charge_point.firmware import FirmwarePlan
 from simulators.charge_point.ledger import Ledger, Reading, Token, Transaction
 from simulators.charge_point.link import BackOff, Frame
 from simulators.charge_point.settings import StationSettings
@@ -17,8 +19,10 @@ from simulators.charge_point.vehicle import Vehicle
 
 __all__ = [
     "BackOff",
+    "ClientCertificate",
     "ConnectorBusyError",
     "Event",
+    "FirmwarePlan",
     "Frame",
     "Ledger",
     "NotAuthorizedError",

@@ -19,18 +19,20 @@ from rich.console import Console
 from rich.table import Table
 
 from simulators.charge_point.clock import VirtualClock
+from simulators.charge_point.credentials import ClientCertificate
 from simulators.charge_point.dialect import Version
 from simulators.charge_point.events import Event, EventSink
+from simulators.charge_point.firmware import FAILURES, FirmwarePlan
 from simulators.charge_point.fleet import Fleet, run_fleet
 from simulators.charge_point.ledger import DEFAULT_TYPE, Token
-from simulators.charge_point.settings import StationSettings
+from simulators.charge_point.settings import DEFAULT_ORGANIZATION, StationSettings
 from simulators.charge_point.station import SimulatedChargePoint
 
 DEFAULT_URL = "ws://127.0.0.1:9000/ocpp"
 DEFAULT_COUNT = 8
 # An accelerated clock starts this far back, so that it has room to run ahead.
 ACCELERATED_LEAD_HOURS = 24.0
-QUIET_EVENTS = frozenset({"connected", "status"})
+QUIET_EVENTS = frozenset({"connected", "status", "local_list"})
 STYLES = {
     "booted": "green",
     "transaction_started": "cyan",
@@ -40,6 +42,10 @@ STYLES = {
     "call_failed": "red",
     "message_discarded": "bold red",
     "not_authorized": "yellow",
+    "firmware": "magenta",
+    "log_upload": "magenta",
+    "certificate_installed": "magenta",
+    "cost_shown": "cyan",
 }
 
 Url = Annotated[str, typer.Option(help="Base URL; the identity is appended.")]
@@ -65,13 +71,17 @@ Sessions = Annotated[
 ]
 Connectors = Annotated[int, typer.Option(min=1)]
 MeterInterval = Annotated[int, typer.Option(min=0, help="Seconds between meter samples.")]
+Organization = Annotated[str, typer.Option(help="O of certificate signing requests.")]
+RootsFile = Annotated[
+    Path | None, typer.Option("--ca", help="PEM roots that a wss URL is checked with.", exists=True)
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON line per event.")]
 
 
 def charge_point(
     identity: Annotated[str, typer.Option()],
     url: Url = DEFAULT_URL,
-    version: Annotated[str, typer.Option(help="1.6 or 2.0.1")] = "1.6",
+    version: Annotated[str, typer.Option("--ocpp", "--version", help="1.6, 2.0.1 or 2.1")] = "1.6",
     password: Password = None,
     password_file: PasswordFile = None,
     tokens: Tokens = None,
@@ -83,6 +93,22 @@ def charge_point(
     sessions: Sessions = None,
     connectors: Connectors = 2,
     meter_interval: MeterInterval = 60,
+    organization: Organization = DEFAULT_ORGANIZATION,
+    ca: RootsFile = None,
+    client_cert: Annotated[
+        Path | None, typer.Option(help="PEM chain; with --client-key: profile 3.", exists=True)
+    ] = None,
+    client_key: Annotated[Path | None, typer.Option(help="PEM", exists=True)] = None,
+    firmware: Annotated[str, typer.Option(help="The version it runs.")] = "1.0.0",
+    next_firmware: Annotated[
+        str | None, typer.Option(help="After an update; default: one more.")
+    ] = None,
+    firmware_fails: Annotated[
+        str | None, typer.Option(help=f"Every update ends so: {', '.join(FAILURES)}.")
+    ] = None,
+    log_by_post: Annotated[
+        bool, typer.Option("--log-by-post", help="Logs as a form by POST instead of by PUT.")
+    ] = False,
     json_lines: Json = False,
 ) -> None:
     """One station: its driver charges again and again; it serves remote starts meanwhile."""
@@ -95,19 +121,24 @@ def charge_point(
         tokens=_tokens(tokens, tokens_file, token_type),
         sessions=sessions,
         clock=_clock(time_scale, lead),
-        settings=StationSettings(sample_interval=meter_interval),
+        settings=StationSettings(sample_interval=meter_interval, organization=organization),
         password=_passwords(password, password_file),
+        roots=None if ca is None else ca.read_bytes(),
+        client_certificate=_client_certificate(client_cert, client_key),
+        firmware=_firmware(firmware, next_firmware, firmware_fails),
+        log_by_post=log_by_post,
     )
     _run(fleet, [(identity, _version(version))], json_lines)
 
 
 def fleet(
     url: Url = DEFAULT_URL,
-    count: Annotated[int, typer.Option(min=1, help="Stations, both versions by halves.")] = (
+    count: Annotated[int, typer.Option(min=1, help="Stations, 1.6 and 2.0.1 by halves.")] = (
         DEFAULT_COUNT
     ),
     v16: Annotated[int | None, typer.Option("--v16", min=0, help="OCPP 1.6 stations.")] = None,
     v201: Annotated[int | None, typer.Option("--v201", min=0, help="2.0.1 stations.")] = None,
+    v21: Annotated[int, typer.Option("--v21", min=0, help="2.1 stations, of the count.")] = 0,
     prefix: Annotated[str, typer.Option(help="Identities are PREFIX-0001 and so on.")] = "SIM",
     password: Password = None,
     password_file: PasswordFile = None,
@@ -123,14 +154,16 @@ def fleet(
     ramp: Annotated[
         float | None, typer.Option(min=0.001, help="Stations started per second (all at once).")
     ] = None,
+    ca: RootsFile = None,
     json_lines: Json = False,
 ) -> None:
-    """Many stations of both OCPP versions, with drivers who come and go."""
-    older, newer = split(count, v16, v201)
+    """Many stations of several OCPP versions, with drivers who come and go."""
+    older, newer = split(max(0, count - v21), v16, v201)
     running = Fleet(
         url=url,
         v16=older,
         v201=newer,
+        v21=v21,
         prefix=prefix,
         connectors=connectors,
         seed=seed,
@@ -140,6 +173,7 @@ def fleet(
         clock=_clock(time_scale, lead),
         settings=StationSettings(sample_interval=meter_interval),
         password=_passwords(password, password_file),
+        roots=None if ca is None else ca.read_bytes(),
     )
     _run(running, running.identities(), json_lines)
 
@@ -230,7 +264,23 @@ def _version(text: str) -> Version:
             return "1.6"
         case "2.0.1":
             return "2.0.1"
-    raise typer.BadParameter("1.6 or 2.0.1", param_hint="--version")
+        case "2.1":
+            return "2.1"
+    raise typer.BadParameter("1.6, 2.0.1 or 2.1", param_hint="--ocpp")
+
+
+def _client_certificate(chain: Path | None, key: Path | None) -> ClientCertificate | None:
+    if (chain is None) is not (key is None):
+        raise typer.BadParameter("goes with --client-key", param_hint="--client-cert")
+    if chain is None or key is None:
+        return None
+    return ClientCertificate(chain.read_bytes(), key.read_bytes())
+
+
+def _firmware(version: str, next_version: str | None, fails: str | None) -> FirmwarePlan:
+    if fails is not None and fails not in FAILURES:
+        raise typer.BadParameter(", ".join(FAILURES), param_hint="--firmware-fails")
+    return FirmwarePlan(version, next_version, fails)
 
 
 def _clock(scale: float, lead_hours: float | None) -> VirtualClock:

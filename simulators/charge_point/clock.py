@@ -56,6 +56,10 @@ class VirtualClock:
     async def sleep(self, virtual_seconds: float) -> None:
         await asyncio.sleep(self.real_seconds(virtual_seconds))
 
+    async def sleep_until(self, moment: datetime) -> None:
+        """Returns when this clock shows that moment, at once if it has passed."""
+        await self.sleep(max(0.0, (moment - self.now()).total_seconds()))
+
     def _elapsed(self) -> float:
         return self._monotonic() - self._started
 

@@ -19,6 +19,7 @@ class StationConversation:
         """a 2.0.1 BootReason while a boot is due"""
         self._station = station
         self._answer_timeout = answer_timeout
+        self._distrusting = False
 
     def endpoint(self, wire: Socket) -> Endpoint:
         station = self._station
@@ -36,6 +37,7 @@ class StationConversation:
         A mere reconnect is no boot: 1.6 §4.2, 2.0.1 B01 want a BootNotification after a (re)boot.
         """
         self._station.emit("connected")
+        self._distrusting = False
         while self.boot_reason is not None:
             try:
                 answer = await self._station.dialect.boot(endpoint, self.boot_reason)
@@ -60,6 +62,13 @@ class StationConversation:
 
     def refused(self, why: str) -> None:
         self._station.emit("connection_refused", reason=why)
+
+    def distrusts(self, why: str) -> None:
+        """A00.FR.309: reported, once, when a server that is believed can be reached."""
+        self.refused(why)
+        if not self._distrusting:
+            self._distrusting = True
+            self._station.security_event(self._station.dialect.invalid_server, why)
 
     def delivered(self) -> None:
         self._station.changed()

@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 
 from simulators.charge_point.connector import Connector
 from simulators.charge_point.ledger import Reading, Token, Transaction
-from simulators.charge_point.library import Endpoint, Handler
+from simulators.charge_point.library import Endpoint, Fields, Handler
 
-Version = Literal["1.6", "2.0.1"]
+Version = Literal["1.6", "2.0.1", "2.1"]
+Said = tuple[str, Fields]
+"""a CALL to make: its action and its fields"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Dialect(ABC):
 
     version: ClassVar[Version]
     subprotocol: ClassVar[str]
+    invalid_certificate: ClassVar[str]
+    """the security event for a certificate that the CSMS sent and that is not taken"""
+    invalid_server: ClassVar[str]
+    """the one for a CSMS that is not what it says"""
 
     @abstractmethod
     def handlers(self) -> Mapping[str, Handler]:
@@ -80,6 +86,24 @@ class Dialect(ABC):
 
     @abstractmethod
     def transaction_stopped(self, transaction: Transaction, reading: Reading) -> None: ...
+
+    # -- what is told about the station itself; None where the version has no word for it
+
+    @abstractmethod
+    def firmware_status(self, status: str, request_id: int | None, *, signed: bool) -> Said | None:
+        """`signed`: 1.6 has another message for what the white paper's ordered."""
+
+    @abstractmethod
+    def log_status(
+        self, status: str, request_id: int | None, *, diagnostics: bool
+    ) -> Said | None: ...
+
+    @abstractmethod
+    def sign_certificate(self, csr: str, use: str) -> Said: ...
+
+    def security_event(self, event: str, at: str, tech_info: str | None) -> Said:
+        fields = {"type": event, "timestamp": at, "tech_info": tech_info}
+        return "SecurityEventNotification", fields
 
     @abstractmethod
     def meter_read(self, connector: Connector, reading: Reading) -> None:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from simulators.charge_point.clock import VirtualClock
 from simulators.charge_point.connector import ConnectorBusyError
+from simulators.charge_point.credentials import ClientCertificate
 from simulators.charge_point.dialect import Version
 from simulators.charge_point.events import EventSink
+from simulators.charge_point.firmware import FirmwarePlan
 from simulators.charge_point.ledger import Token
 from simulators.charge_point.settings import StationSettings
 from simulators.charge_point.station import NotAuthorizedError, SimulatedChargePoint
@@ -30,11 +32,12 @@ STOP_PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class Fleet:
-    """What to run: first the 1.6 stations, then the 2.0.1 ones, numbered from 1."""
+    """What to run: the 1.6 stations, the 2.0.1 and then the 2.1 ones, numbered from 1."""
 
     url: str
     v16: int
     v201: int
+    v21: int = 0
     prefix: str = "SIM"
     connectors: int = 2
     seed: int = 0
@@ -47,13 +50,19 @@ class Fleet:
     clock: VirtualClock = field(default_factory=VirtualClock)
     settings: StationSettings = field(default_factory=StationSettings)
     password: Callable[[str], str | None] = lambda _identity: None
+    roots: bytes | None = None
+    """PEM; whom a wss URL is checked against"""
+    client_certificate: ClientCertificate | None = None
+    firmware: FirmwarePlan = field(default_factory=FirmwarePlan)
+    log_by_post: bool = False
 
     def identities(self) -> list[tuple[str, Version]]:
         older: list[Version] = ["1.6"] * self.v16
         newer: list[Version] = ["2.0.1"] * self.v201
+        newest: list[Version] = ["2.1"] * self.v21
         return [
             (f"{self.prefix}-{number:04d}", version)
-            for number, version in enumerate(older + newer, start=1)
+            for number, version in enumerate(older + newer + newest, start=1)
         ]
 
 
@@ -70,6 +79,10 @@ def build_station(
         clock=fleet.clock,
         settings=replace(fleet.settings),
         remote_stay=STAY,
+        roots=fleet.roots,
+        client_certificate=fleet.client_certificate,
+        firmware=fleet.firmware,
+        log_by_post=fleet.log_by_post,
         on_event=on_event,
         kept_frames=KEPT_FRAMES,
     )

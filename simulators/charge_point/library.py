@@ -1,8 +1,8 @@
 """The one place that touches the untyped `ocpp` package.
 
-It drives the package's client side (`ocpp.v16.ChargePoint`, `ocpp.v201.ChargePoint`) and promises
-the rest of the simulator plain types: a call goes out as an action name with fields in snake_case
-and comes back as a dictionary in snake_case; both ways are checked against the package's schemas.
+It drives the package's client side (`ocpp.v16.ChargePoint` and its likes) and promises the rest of
+the simulator plain types: a call goes out as an action name with fields in snake_case and comes
+back as a dictionary in snake_case; both ways are checked against the package's schemas.
 """
 
 import asyncio
@@ -18,11 +18,20 @@ import ocpp.v16
 import ocpp.v16.call
 import ocpp.v16.call_result
 import ocpp.v16.enums
+import ocpp.v21
+import ocpp.v21.call
+import ocpp.v21.call_result
+import ocpp.v21.enums
 import ocpp.v201
 import ocpp.v201.call
 import ocpp.v201.call_result
 import ocpp.v201.enums
-from ocpp.exceptions import FormationViolationError, FormatViolationError, OCPPError
+from ocpp.exceptions import (
+    FormationViolationError,
+    FormatViolationError,
+    OccurrenceConstraintViolationError,
+    OCPPError,
+)
 from websockets.exceptions import ConnectionClosed
 
 # Validation in a thread pool costs a hop per message and buys nothing: the schemas are small.
@@ -55,6 +64,12 @@ class NoAnswerError(Exception):
 
 class DisconnectedError(Exception):
     """The connection went away before an answer came."""
+
+
+def too_many(most: int) -> Exception:
+    """What a handler raises for a list that is too long; it becomes the CALLERROR for that."""
+    error: Exception = OccurrenceConstraintViolationError(f"at most {most} items", {})
+    return error
 
 
 class Endpoint:
@@ -181,6 +196,10 @@ class _V201(_StandardErrors, ocpp.v201.ChargePoint):  # type: ignore[misc]  # th
     known_actions = frozenset(action.value for action in ocpp.v201.enums.Action)
 
 
+class _V21(_StandardErrors, ocpp.v21.ChargePoint):  # type: ignore[misc]  # the package is untyped
+    known_actions = frozenset(action.value for action in ocpp.v21.enums.Action)
+
+
 class _Dialect:
     def __init__(self, charge_point: Any, calls: ModuleType, results: ModuleType) -> None:
         self.charge_point = charge_point
@@ -191,4 +210,5 @@ class _Dialect:
 _DIALECTS: Mapping[str, _Dialect] = {
     "1.6": _Dialect(_V16, ocpp.v16.call, ocpp.v16.call_result),
     "2.0.1": _Dialect(_V201, ocpp.v201.call, ocpp.v201.call_result),
+    "2.1": _Dialect(_V21, ocpp.v21.call, ocpp.v21.call_result),
 }

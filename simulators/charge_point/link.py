@@ -30,7 +30,6 @@ from simulators.charge_point.settings import StationSettings
 QUEUED_NOTICES = 1_000
 OPEN_TIMEOUT = 20.0
 CLOSE_TIMEOUT = 2.0
-PING_INTERVAL = 30.0
 
 Notice = Callable[[Endpoint], Awaitable[None]]
 
@@ -89,6 +88,9 @@ class Conversation(Protocol):
     def offline(self, why: str) -> None: ...
 
     def refused(self, why: str) -> None: ...
+
+    def distrusts(self, why: str) -> None:
+        """The server's certificate was not believed."""
 
     def delivered(self) -> None: ...
 
@@ -198,6 +200,9 @@ class Link:
         except InvalidStatus as error:
             self._conversation.refused(f"HTTP {error.response.status_code}")
             return
+        except ssl.SSLCertVerificationError as error:
+            self._conversation.distrusts(error.verify_message)
+            return
         except (OSError, InvalidHandshake, TimeoutError, EOFError) as error:
             self._conversation.refused(str(error) or type(error).__name__)
             return
@@ -217,7 +222,7 @@ class Link:
             compression=compression,
             open_timeout=OPEN_TIMEOUT,
             close_timeout=CLOSE_TIMEOUT,
-            ping_interval=PING_INTERVAL,
+            ping_interval=self._settings.ping_interval or None,
             max_size=2**20,
             proxy=None,
             ssl=self.address.tls,

@@ -65,6 +65,7 @@ class Profile:
             periods=tuple(
                 (period["start_period"], Decimal(str(period["limit"])))
                 for period in schedule["charging_schedule_period"]
+                if "limit" in period  # 2.1 has modes of operation without one
             ),
         )
 

@@ -4,15 +4,17 @@ What a request sets in motion happens after its answer has gone out, as the stan
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from simulators.charge_point.certificates import CSMS_ROOT, HashData
 from simulators.charge_point.connector import Authorization, Connector, Reservation
 from simulators.charge_point.dialect import Verdict
 from simulators.charge_point.ledger import Token, Transaction
 from simulators.charge_point.library import Endpoint
+from simulators.charge_point.local_list import Entry
 from simulators.charge_point.profiles import TX, Profile
 
 if TYPE_CHECKING:
@@ -156,21 +158,13 @@ class Requests:
     # -- local list
 
     def update_local_list(
-        self, version: int, full: bool, entries: list[tuple[str, str | None]]
+        self, version: int, full: bool, changes: Sequence[tuple[str, Entry | None]]
     ) -> str:
-        """Accepted, VersionMismatch; entries are (uid, status), None removes."""
-        station = self._station
-        if not full and version <= station.local_list_version:
-            return "VersionMismatch"
-        known = {} if full else station.local_list
-        for uid, status in entries:
-            if status is None:
-                known.pop(uid.casefold(), None)
-            else:
-                known[uid.casefold()] = status
-        station.local_list = known
-        station.local_list_version = version
-        return "Accepted"
+        """Accepted, VersionMismatch or Failed; an entry of None removes its uid."""
+        listed = self._station.local_list
+        status = listed.update(version, full, changes)
+        self._station.emit("local_list", status=status, version=version, entries=len(listed))
+        return status
 
     # -- smart charging
 
@@ -274,7 +268,24 @@ class Requests:
         """A01: the new password counts from the next connection, which is made at once."""
         link = self._station.link
         link.address = replace(link.address, password=password)
+        # A01.FR.11 and .12: logged, without what it is.
+        self._station.logs.note_security("PasswordChanged", None)
         self._station.soon(link.close())
+
+    def install_certificate(self, use: str, pem: str) -> str:
+        """An InstallCertificateStatusEnumType."""
+        station = self._station
+        status = station.certificates.install(use, pem, station.real_now())
+        if status == "Accepted" and use == CSMS_ROOT:
+            station.trust_anew()
+        return status
+
+    def delete_certificate(self, hash_data: HashData) -> str:
+        """A DeleteCertificateStatusEnumType."""
+        status = self._station.certificates.delete(hash_data)
+        if status == "Accepted":
+            self._station.trust_anew()
+        return status
 
     # -- inside
 

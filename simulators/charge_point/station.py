@@ -11,10 +11,12 @@ import random
 import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 
-from simulators.charge_point.clock import Timestamps, VirtualClock
+from simulators.charge_point.certificates import CertificateStore
+from simulators.charge_point.clock import Timestamps, VirtualClock, wire_time
 from simulators.charge_point.connector import (
     SUSPENDED_EV,
     Authorization,
@@ -22,27 +24,36 @@ from simulators.charge_point.connector import (
     ConnectorBusyError,
 )
 from simulators.charge_point.conversation import StationConversation
-from simulators.charge_point.dialect import Dialect, Verdict, Version
+from simulators.charge_point.credentials import ClientCertificate, Trust
+from simulators.charge_point.diagnostics import Logs
+from simulators.charge_point.dialect import Dialect, Said, Verdict, Version
+from simulators.charge_point.display import Display
 from simulators.charge_point.events import Event, EventSink
+from simulators.charge_point.firmware import FirmwarePlan, FirmwareUpdates
 from simulators.charge_point.ledger import Ledger, Token, Transaction
 from simulators.charge_point.library import (
     CallRefusedError,
     DisconnectedError,
+    Fields,
     NoAnswerError,
 )
 from simulators.charge_point.link import Address, BackOff, Frame, Link
+from simulators.charge_point.local_list import LocalList
 from simulators.charge_point.meter import WATT_MILLISECONDS_PER_WH, EnergyMeter
 from simulators.charge_point.outbox import Outbox, TransactionMessage
 from simulators.charge_point.outlet import AC_11KW, AC_22KW, DC_50KW, DC_150KW, Outlet, Rating
 from simulators.charge_point.profiles import Profiles
 from simulators.charge_point.requests import Requests
 from simulators.charge_point.settings import StationSettings
+from simulators.charge_point.signing import Signing
 from simulators.charge_point.transactions import Transactions
+from simulators.charge_point.transfers import Transfers
 from simulators.charge_point.v16 import V16
+from simulators.charge_point.v21 import V21
 from simulators.charge_point.v201 import V201
 from simulators.charge_point.vehicle import Vehicle
 
-DIALECTS: dict[Version, type[V16] | type[V201]] = {"1.6": V16, "2.0.1": V201}
+DIALECTS: dict[Version, type[V16] | type[V201]] = {"1.6": V16, "2.0.1": V201, "2.1": V21}
 RATINGS = (AC_11KW, AC_22KW, DC_50KW, DC_150KW)
 RING_OF_ERRORS = 100
 
@@ -63,6 +74,10 @@ class SimulatedChargePoint:
     without it the caller does both. That driver leaves by himself after `remote_stay`, a range of
     virtual seconds; None: he waits for the CSMS. Real seconds: `answer_timeout`, `back_off`,
     heartbeats and retries; everything else runs on `clock`.
+
+    With a `wss` URL the CSMS is checked against `roots` (PEM) and the CSMS roots installed later,
+    and `client_certificate` is shown to it; `tls`, if given, decides alone. `firmware` scripts
+    what becomes of updates, `log_uploads_fail` and `log_by_post` how logs are delivered.
     """
 
     def __init__(
@@ -82,6 +97,11 @@ class SimulatedChargePoint:
         remote_driver: bool = True,
         remote_stay: tuple[float, float] | None = None,
         tls: ssl.SSLContext | None = None,
+        roots: bytes | None = None,
+        client_certificate: ClientCertificate | None = None,
+        firmware: FirmwarePlan | None = None,
+        log_by_post: bool = False,
+        log_uploads_fail: bool = False,
         on_event: EventSink | None = None,
         kept_frames: int = 500,
     ) -> None:
@@ -98,12 +118,18 @@ class SimulatedChargePoint:
         self.operative = True
         self.remote_driver = remote_driver
         self.transactions = Transactions(self, remote_driver, remote_stay)
-        self.local_list: dict[str, str] = {}
-        self.local_list_version = 0
+        self.local_list = LocalList(self.settings)
+        self.display = Display()
+        self.certificates = CertificateStore()
+        self.signing = Signing(self)
+        self.firmware = FirmwareUpdates(self, firmware or FirmwarePlan())
+        self.logs = Logs(self, fails=log_uploads_fail)
         self.errors: deque[str] = deque(maxlen=RING_OF_ERRORS)
         self.connectors = {
             number: self._build_connector(number) for number in range(1, connectors + 1)
         }
+        self.trust = Trust(self.certificates, roots, client_certificate, tls)
+        self._log_by_post = log_by_post
         self._on_event = on_event
         self._conversation = StationConversation(self, answer_timeout)
         self._change = asyncio.Event()
@@ -113,7 +139,7 @@ class SimulatedChargePoint:
         self.dialect: Dialect = DIALECTS[version](self)
         self.requests = Requests(self)
         self.link = Link(
-            Address(url, identity, self.dialect.subprotocol, password, tls),
+            Address(url, identity, self.dialect.subprotocol, password, self.trust.context(url)),
             self._conversation,
             self.outbox,
             self.settings,
@@ -127,6 +153,7 @@ class SimulatedChargePoint:
     async def run(self) -> None:
         """Connects and serves until cancelled; the alternative to start and stop."""
         try:
+            self.soon(self.transactions.read_by_the_clock())
             await self.link.run()
         finally:
             await self._end_tasks()
@@ -174,6 +201,22 @@ class SimulatedChargePoint:
     def connected(self) -> bool:
         """Connected and accepted: the CSMS may be called."""
         return self.link.endpoint is not None
+
+    @property
+    def serial_number(self) -> str:
+        """As it says in its BootNotification: at most 25 characters in every version."""
+        return self.identity[:25]
+
+    @property
+    def client_certificate(self) -> ClientCertificate | None:
+        return self.trust.certificate
+
+    @property
+    def security_profile(self) -> int:
+        """0 to 3, by how it connects now."""
+        if not self.link.address.url.startswith("wss:"):
+            return 0 if self.link.address.password is None else 1
+        return 2 if self.client_certificate is None else 3
 
     @property
     def frames(self) -> Sequence[Frame]:
@@ -340,7 +383,54 @@ class SimulatedChargePoint:
 
     # -- what the parts of the station use --------------------------------------------------
 
+    @property
+    def transfers(self) -> Transfers:
+        """Its way to fetch and deliver files; https servers are believed as the CSMS is."""
+        return Transfers(self.trust.for_files(self.link.address.tls), self._log_by_post)
+
+    async def say(self, said: Said) -> Fields | None:
+        """Calls the CSMS as soon as it can be reached; None where it does not answer well."""
+        action, fields = said
+        while True:
+            await self.until(lambda: self.connected, None)
+            endpoint = self.link.endpoint
+            if endpoint is None:
+                continue
+            try:
+                return await endpoint.call(action, **fields)
+            except DisconnectedError as error:
+                self.note_error(error)
+            except (CallRefusedError, NoAnswerError) as error:
+                self.note_error(error)
+                return None
+
+    def security_event(self, event: str, tech_info: str | None = None) -> None:
+        """Logs it and tells it, when it can (A04)."""
+        self.logs.note_security(event, tech_info)
+        self.emit("security_event", type=event)
+        at = wire_time(self.timestamps.take())
+        self.soon(self._tell(self.dialect.security_event(event, at, tech_info)))
+
+    def show_cost(self, transaction_id: str, cost: Any) -> None:
+        """What a session costs, so far or in all, as the CSMS has it."""
+        self.display.costs[transaction_id] = cost
+        self.emit("cost_shown", transaction_id=transaction_id, total_cost=str(cost))
+
+    def use_certificate(self, own: ClientCertificate) -> None:
+        """A02.FR.08: switches to it; with TLS by a new connection."""
+        self.trust.certificate = own
+        if self.trust_anew():
+            self.soon(self.link.close())
+
+    def trust_anew(self) -> bool:
+        """What it believes or shows has changed: counts from the next TLS connection."""
+        before, tls = self.link.address, self.trust.context(self.link.address.url)
+        self.link.address = replace(before, tls=tls)
+        return tls is not before.tls
+
     def emit(self, name: str, **fields: Any) -> None:
+        self.logs.note(name, fields)
+        self.changed()
         if self._on_event is not None:
             event = Event(name, self.identity, self.version, self.real_now(), fields)
             self._on_event(event)
@@ -352,11 +442,12 @@ class SimulatedChargePoint:
         """The CSMS counts in real time, an accelerated station in its own."""
         return moment - self.clock.lag()
 
-    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+    def soon(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs in the background until the station ends; a failure surfaces in `stop`."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
+        return task
 
     def changed(self) -> None:
         self._change.set()
@@ -376,6 +467,9 @@ class SimulatedChargePoint:
 
     async def authorize(self, token: Token) -> Verdict:
         """Asks the CSMS, or the station's own knowledge where it cannot be asked."""
+        listed = self.local_list.verdict(token.uid, self.real_now())
+        if self.settings.local_pre_authorize and listed is not None and listed.accepted:
+            return listed
         endpoint = self.link.endpoint
         if endpoint is not None:
             try:
@@ -385,9 +479,8 @@ class SimulatedChargePoint:
                 return Verdict("Invalid")
             except (DisconnectedError, NoAnswerError) as error:
                 self.note_error(error)
-        known = self.local_list.get(token.uid.casefold())
-        if known is not None:
-            return Verdict(known)
+        if self.settings.local_authorize_offline and listed is not None:
+            return listed
         return Verdict("Accepted" if self.settings.accept_unknown_offline else "Invalid")
 
     def post(self, message: TransactionMessage) -> None:
@@ -431,6 +524,9 @@ class SimulatedChargePoint:
             self.refresh(connector)
 
     # -- inside -----------------------------------------------------------------------------
+
+    async def _tell(self, said: Said) -> None:
+        await self.say(said)
 
     def _build_connector(self, number: int) -> Connector:
         meter = EnergyMeter(self.chance.randrange(10_000, 9_000_000))

@@ -3,7 +3,7 @@
 All of it happens whether or not the CSMS can be reached; the dialect turns it into messages.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from simulators.charge_point.connector import Authorization, Connector, ConnectorBusyError
@@ -12,10 +12,13 @@ from simulators.charge_point.ledger import Reading, Transaction
 if TYPE_CHECKING:
     from simulators.charge_point.station import SimulatedChargePoint
 
+CLOCK = "Sample.Clock"
 MEASURE_EVERY = 10.0
 """virtual seconds between two looks at a running transaction's energy flow"""
 MEASURE_AT_LEAST = 0.05
 """real seconds between them, so that a fast clock does not keep the processor busy"""
+LOOK_AT_CLOCK_EVERY = 60.0
+"""virtual seconds, and at least a real one: the interval may have been set meanwhile"""
 UNPLUG_AFTER_STOP = 20.0
 """virtual seconds until a driver takes his vehicle away after the CSMS ended his transaction"""
 
@@ -152,6 +155,37 @@ class Transactions:
         transaction.discarded += 1
         self._station.emit("message_discarded", action=action, **transaction.as_fields())
         self._station.changed()
+
+    async def read_by_the_clock(self) -> None:
+        """Clock-aligned readings of every connector: at midnight and each interval after it."""
+        clock, settings = self._station.clock, self._station.settings
+        due = self._next_aligned()
+        while True:
+            step = max(LOOK_AT_CLOCK_EVERY, clock.scale)
+            left = step if due is None else (due - clock.now()).total_seconds()
+            await clock.sleep(max(0.0, min(step, left)))
+            if due is not None and settings.aligned_interval and clock.now() >= due:
+                self._read_aligned()
+            expected = self._next_aligned()
+            if due is None or expected is None or clock.now() >= due or expected < due:
+                due = expected
+
+    def _next_aligned(self) -> datetime | None:
+        interval = self._station.settings.aligned_interval
+        if not interval:
+            return None
+        now = self._station.clock.now()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        passed = (now - midnight) // timedelta(seconds=interval)
+        return midnight + (passed + 1) * timedelta(seconds=interval)
+
+    def _read_aligned(self) -> None:
+        for connector in self._station.connectors.values():
+            if connector.transaction is not None:
+                self.sample(connector.transaction, CLOCK)
+            else:
+                reading = self.read_meter(connector, CLOCK)
+                self._station.dialect.meter_read(connector, reading)
 
     async def _supply(self, connector: Connector, transaction: Transaction) -> None:
         """Watches a running transaction: energy flow, charging state, periodic samples."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulators.charge_point.clock import wire_time
 from simulators.charge_point.connector import Connector
-from simulators.charge_point.dialect import Dialect, Registration, Verdict
+from simulators.charge_point.dialect import Dialect, Registration, Said, Verdict
 from simulators.charge_point.ledger import Reading, Token, Transaction
 from simulators.charge_point.library import Endpoint, Fields, Handler
 from simulators.charge_point.outbox import TransactionMessage
@@ -18,11 +18,29 @@ if TYPE_CHECKING:
 
 # 1.6 errata 3.18: a transaction whose StartTransaction was never accepted is stopped as -1.
 NEVER_STARTED = -1
+# FirmwareStatus and DiagnosticsStatus of 1.6 itself, and what of UploadLogStatus is a failure
+PLAIN = frozenset(
+    {
+        "Downloaded",
+        "DownloadFailed",
+        "Downloading",
+        "Idle",
+        "InstallationFailed",
+        "Installing",
+        "Installed",
+    }
+)
+DIAGNOSTICS = frozenset({"Idle", "Uploaded", "UploadFailed", "Uploading"})
+LOG_FAILURES = frozenset(
+    {"BadMessage", "NotSupportedOperation", "PermissionDenied", "UploadFailure"}
+)
 
 
 class V16(Dialect):
     version = "1.6"
     subprotocol = "ocpp1.6"
+    invalid_certificate = "InvalidChargePointCertificate"
+    invalid_server = "InvalidCentralSystemCertificate"
 
     def __init__(self, station: "SimulatedChargePoint") -> None:
         self._station = station
@@ -34,13 +52,12 @@ class V16(Dialect):
     # -- what it says
 
     async def boot(self, endpoint: Endpoint, reason: str) -> Registration:
-        serial = self._station.identity[:25]
         answer = await endpoint.call(
             "BootNotification",
             charge_point_vendor="Simulated",
             charge_point_model=_model(self._station),
-            charge_point_serial_number=serial,
-            firmware_version="1.0.0",
+            charge_point_serial_number=self._station.serial_number,
+            firmware_version=self._station.firmware.version,
             meter_type="Simulated",
         )
         return Registration(answer["status"], answer["interval"])
@@ -86,7 +103,7 @@ class V16(Dialect):
     def sampled(self, transaction: Transaction, reading: Reading) -> None:
         fields: Fields = {
             "connector_id": transaction.connector,
-            "meter_value": [self._meter_value(reading, self._station.settings.sampled_measurands)],
+            "meter_value": [self._meter_value(reading, self._measurands(reading))],
         }
         self._post("MeterValues", transaction, fields, lambda _: None, sample=True)
 
@@ -110,7 +127,7 @@ class V16(Dialect):
 
     def meter_read(self, connector: Connector, reading: Reading) -> None:
         transaction = connector.transaction
-        measurands = self._station.settings.sampled_measurands
+        measurands = self._measurands(reading)
         number = None if transaction is None else transaction.transaction_id
 
         async def tell(endpoint: Endpoint) -> None:
@@ -123,7 +140,30 @@ class V16(Dialect):
 
         self._station.link.tell(tell)
 
+    def firmware_status(self, status: str, request_id: int | None, *, signed: bool) -> Said | None:
+        if signed:
+            fields = {"status": status, "request_id": request_id}
+            return "SignedFirmwareStatusNotification", fields
+        return ("FirmwareStatusNotification", {"status": status}) if status in PLAIN else None
+
+    def log_status(self, status: str, request_id: int | None, *, diagnostics: bool) -> Said | None:
+        if diagnostics:
+            word = "UploadFailed" if status in LOG_FAILURES else status
+            said = {"status": word}
+            return ("DiagnosticsStatusNotification", said) if word in DIAGNOSTICS else None
+        if status == "AcceptedCanceled":
+            return None  # since 2.0.1
+        return "LogStatusNotification", {"status": status, "request_id": request_id}
+
+    def sign_certificate(self, csr: str, use: str) -> Said:
+        return "SignCertificate", {"csr": csr}
+
     # -- how it says it
+
+    def _measurands(self, reading: Reading) -> tuple[str, ...]:
+        settings = self._station.settings
+        aligned = reading.context == "Sample.Clock"
+        return settings.aligned_measurands if aligned else settings.sampled_measurands
 
     def _post(
         self, action: str, transaction: Transaction, fields: Fields, answered: Any, *,

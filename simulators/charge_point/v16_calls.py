@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 from simulators.charge_point.clock import parse_time, wire_time
 from simulators.charge_point.ledger import Token
 from simulators.charge_point.library import Fields, Handler
+from simulators.charge_point.local_list import Entry
 from simulators.charge_point.profiles import Profile
+from simulators.charge_point.v16_certificates import CertificateCalls
 from simulators.charge_point.v16_configuration import Configuration
+from simulators.charge_point.v16_display import DisplayCalls
+from simulators.charge_point.v16_files import FileCalls
 
 if TYPE_CHECKING:
     from simulators.charge_point.station import SimulatedChargePoint
@@ -21,16 +25,23 @@ class Calls:
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
+            **self._handlers(),
+            **FileCalls(self.station).handlers(),
+            **CertificateCalls(self.station).handlers(),
+        }
+
+    def _handlers(self) -> Mapping[str, Handler]:
+        return {
             "CancelReservation": self.cancel_reservation,
             "ChangeAvailability": self.change_availability,
             "ChangeConfiguration": self.change_configuration,
             "ClearCache": lambda: {"status": "Accepted"},
             "ClearChargingProfile": self.clear_charging_profile,
-            "DataTransfer": lambda **_: {"status": "UnknownVendorId"},
-            "ExtendedTriggerMessage": self.trigger_message,
+            "DataTransfer": DisplayCalls(self.station).data_transfer,
+            "ExtendedTriggerMessage": self.extended_trigger_message,
             "GetCompositeSchedule": self.get_composite_schedule,
             "GetConfiguration": self.get_configuration,
-            "GetLocalListVersion": lambda: {"list_version": self.station.local_list_version},
+            "GetLocalListVersion": lambda: {"list_version": self._list_version()},
             "RemoteStartTransaction": self.remote_start_transaction,
             "RemoteStopTransaction": self.remote_stop_transaction,
             "ReserveNow": self.reserve_now,
@@ -106,12 +117,21 @@ class Calls:
         update_type: str,
         local_authorization_list: list[dict[str, Any]] | None = None,
     ) -> Fields:
-        entries = [
-            (entry["id_tag"], entry.get("id_tag_info", {}).get("status"))
+        if not self.station.settings.local_list_enabled:
+            return {"status": "NotSupported"}
+        changes = [
+            (entry["id_tag"], _entry(entry.get("id_tag_info")))
             for entry in local_authorization_list or []
         ]
         full = update_type == "Full"
-        return {"status": self.station.requests.update_local_list(list_version, full, entries)}
+        return {"status": self.station.requests.update_local_list(list_version, full, changes)}
+
+    def _list_version(self) -> int:
+        """1.6 §5.10: 0 says that the list is empty, -1 that there is none."""
+        if not self.station.settings.local_list_enabled:
+            return -1
+        listed = self.station.local_list
+        return listed.version if len(listed) else 0
 
     def set_charging_profile(
         self, connector_id: int, cs_charging_profiles: dict[str, Any]
@@ -168,9 +188,37 @@ class Calls:
                 return _accepted_or_rejected(requests.trigger_status(number))
             case "MeterValues":
                 return _accepted_or_rejected(requests.trigger_meter_values(number))
+            case "FirmwareStatusNotification":
+                self.station.firmware.tell_status()
+            case "DiagnosticsStatusNotification":
+                self.station.logs.tell_status(diagnostics=True)
             case _:
                 return {"status": "NotImplemented"}
         return {"status": "Accepted"}
+
+    def extended_trigger_message(
+        self, requested_message: str, connector_id: int | None = None
+    ) -> Fields:
+        """The white paper's; what it shares with TriggerMessage is answered there."""
+        match requested_message:
+            case "FirmwareStatusNotification":
+                self.station.firmware.tell_status(signed=True)
+            case "LogStatusNotification":
+                self.station.logs.tell_status()
+            case "SignChargePointCertificate":
+                self.station.signing.renew()
+            case _:
+                return self.trigger_message(requested_message, connector_id)
+        return {"status": "Accepted"}
+
+
+def _entry(info: dict[str, Any] | None) -> Entry | None:
+    if info is None:
+        return None
+    expires = info.get("expiry_date")
+    return Entry(
+        info["status"], info.get("parent_id_tag"), parse_time(expires) if expires else None
+    )
 
 
 def _accepted_or_rejected(accepted: bool) -> Fields:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulators.charge_point.settings import SAMPLED_MEASURANDS
+from simulators.charge_point.signing import LONGEST_CHAIN
 from simulators.charge_point.vocabulary import (
     flag_text,
     parse_flag,
@@ -15,7 +16,7 @@ from simulators.charge_point.vocabulary import (
 if TYPE_CHECKING:
     from simulators.charge_point.station import SimulatedChargePoint
 
-PROFILES = "Core,LocalAuthListManagement,Reservation,RemoteTrigger,SmartCharging"
+PROFILES = "Core,FirmwareManagement,LocalAuthListManagement,Reservation,RemoteTrigger,SmartCharging"
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ class Configuration:
     def __init__(self, station: "SimulatedChargePoint") -> None:
         self._station = station
         self._keys = self._build()
+        self._spellings = {name.casefold(): name for name in self._keys}
 
     def get(self, names: list[str] | None) -> tuple[list[dict[str, object]], list[str]]:
         """(configurationKey, unknownKey) of GetConfiguration; no names: all keys."""
-        asked = names or list(self._keys)
+        asked = [self._spelled(name) for name in names] if names else list(self._keys)
         known = [
             {"key": name, "readonly": key.change is None, "value": key.value()}
             for name in asked
@@ -43,9 +45,9 @@ class Configuration:
 
     def change(self, name: str, value: str) -> str:
         """A ConfigurationStatus."""
-        if name == "AuthorizationKey":
+        if name.casefold() == "authorizationkey":
             return self._change_authorization_key(value)
-        key = self._keys.get(name)
+        key = self._keys.get(self._spelled(name))
         if key is None:
             return "NotSupported"
         if key.change is None:
@@ -55,6 +57,10 @@ class Configuration:
         except ValueError:
             return "Rejected"
         return "Accepted"
+
+    def _spelled(self, name: str) -> str:
+        """As it is here: a key is a CiString50, so case does not matter."""
+        return self._spellings.get(name.casefold(), name)
 
     def _change_authorization_key(self, value: str) -> str:
         # Security white paper A00.FR.205: 16 to 20 bytes, given in hexadecimal; write-only.
@@ -73,25 +79,40 @@ class Configuration:
             "AuthorizeRemoteTxRequests": self._flag("authorize_remote_starts"),
             "AllowOfflineTxForUnknownId": self._flag("accept_unknown_offline"),
             "ConnectionTimeOut": self._natural("connection_timeout"),
-            "GetConfigurationMaxKeys": Key(lambda: "100"),
+            "ClockAlignedDataInterval": self._natural("aligned_interval"),
+            "CpoName": self._text("organization"),
+            "CertificateSignedMaxChainSize": Key(lambda: str(LONGEST_CHAIN)),
+            "CertificateStoreMaxLength": Key(lambda: str(station.certificates.room)),
+            "CertSigningRepeatTimes": self._natural("certificate_repeats"),
+            "CertSigningWaitMinimum": self._natural("certificate_wait"),
+            "ConnectorPhaseRotation": Key(lambda: "NotApplicable"),
+            "CustomDisplayCostAndPrice": Key(lambda: "true"),
+            "GetConfigurationMaxKeys": Key(lambda: str(station.settings.most_keys)),
             "HeartbeatInterval": self._natural("heartbeat_interval"),
             "MeterValueSampleInterval": self._natural("sample_interval"),
+            "LocalAuthorizeOffline": self._flag("local_authorize_offline"),
+            "LocalPreAuthorize": self._flag("local_pre_authorize"),
+            "MeterValuesAlignedData": self._measurands("aligned_measurands"),
             "MeterValuesSampledData": self._measurands("sampled_measurands"),
             "NumberOfConnectors": Key(lambda: str(len(station.connectors))),
+            "ResetRetries": Key(lambda: "0"),
+            "StopTransactionOnEVSideDisconnect": Key(lambda: "true"),
             "StopTransactionOnInvalidId": self._flag("stop_on_invalid_token"),
             "StopTxnSampledData": self._measurands("ended_measurands"),
             "SupportedFeatureProfiles": Key(lambda: PROFILES),
             "TransactionMessageAttempts": self._natural("message_attempts"),
             "TransactionMessageRetryInterval": self._natural("message_retry_interval"),
             "UnlockConnectorOnEVSideDisconnect": Key(lambda: "true"),
-            "LocalAuthListEnabled": Key(lambda: "true"),
-            "LocalAuthListMaxLength": Key(lambda: "10000"),
-            "SendLocalListMaxLength": Key(lambda: "1000"),
+            "LocalAuthListEnabled": self._flag("local_list_enabled"),
+            "LocalAuthListMaxLength": self._limit("local_list_entries"),
+            "SendLocalListMaxLength": self._limit("local_list_per_message"),
+            "SupportedFileTransferProtocols": Key(lambda: "HTTP,HTTPS"),
+            "WebSocketPingInterval": self._natural("ping_interval"),
             "ChargeProfileMaxStackLevel": Key(lambda: "10"),
             "ChargingScheduleAllowedChargingRateUnit": Key(lambda: "Current,Power"),
             "ChargingScheduleMaxPeriods": Key(lambda: "100"),
             "MaxChargingProfilesInstalled": Key(lambda: "100"),
-            "SecurityProfile": Key(lambda: "0" if station.link.address.password is None else "1"),
+            "SecurityProfile": Key(lambda: str(station.security_profile)),
         }
 
     def _flag(self, setting: str) -> Key:
@@ -99,6 +120,17 @@ class Configuration:
         return Key(
             lambda: flag_text(getattr(settings, setting)),
             lambda text: setattr(settings, setting, parse_flag(text)),
+        )
+
+    def _limit(self, setting: str) -> Key:
+        settings = self._station.settings
+        return Key(lambda: str(getattr(settings, setting)))
+
+    def _text(self, setting: str) -> Key:
+        settings = self._station.settings
+        return Key(
+            lambda: str(getattr(settings, setting)),
+            lambda text: setattr(settings, setting, text),
         )
 
     def _natural(self, setting: str) -> Key:

@@ -5,17 +5,21 @@ Each connector is an EVSE of its own with the one connector 1.
 
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulators.charge_point.clock import wire_time
 from simulators.charge_point.connector import Connector
-from simulators.charge_point.dialect import Dialect, Registration, Verdict
+from simulators.charge_point.dialect import Dialect, Registration, Said, Verdict, Version
 from simulators.charge_point.ledger import Reading, Token, Transaction
 from simulators.charge_point.library import Endpoint, Fields, Handler
 from simulators.charge_point.outbox import TransactionMessage
 from simulators.charge_point.sampling import samples
 from simulators.charge_point.v201_calls import Calls
+from simulators.charge_point.v201_certificates import CertificateCalls
 from simulators.charge_point.v201_device_model import DeviceModel
+from simulators.charge_point.v201_display import DisplayCalls
+from simulators.charge_point.v201_files import FileCalls
+from simulators.charge_point.v201_monitoring import Monitors
 
 if TYPE_CHECKING:
     from simulators.charge_point.station import SimulatedChargePoint
@@ -49,21 +53,37 @@ STOP_WORDS = {
     "EmergencyStop": ("EmergencyStop", "AbnormalCondition"),
     "Other": ("Other", "AbnormalCondition"),
 }
+# the ReadingContext of a reading inside a transaction -> the TriggerReasonEnumType that tells it
+SAMPLE_TRIGGERS = {
+    "Sample.Periodic": "MeterValuePeriodic",
+    "Sample.Clock": "MeterValueClock",
+    "Trigger": "Trigger",
+}
 REPORT_PART = 10
 """report entries per NotifyReport"""
 
 
 class V201(Dialect):
-    version = "2.0.1"
-    subprotocol = "ocpp2.0.1"
+    version: ClassVar[Version] = "2.0.1"
+    subprotocol: ClassVar[str] = "ocpp2.0.1"
+    invalid_certificate = "InvalidChargingStationCertificate"
+    invalid_server = "InvalidCsmsCertificate"
 
     def __init__(self, station: "SimulatedChargePoint") -> None:
         self._station = station
         self._next_seq: dict[str, int] = {}
         self.device_model = DeviceModel(station)
+        self.monitors = Monitors(station, self.device_model)
+        self._display = DisplayCalls(station)
 
     def handlers(self) -> Mapping[str, Handler]:
-        return Calls(self._station, self.device_model, self.send_report).handlers()
+        return {
+            **Calls(self._station, self.device_model, self.monitors, self.send_report).handlers(),
+            **FileCalls(self._station).handlers(),
+            **CertificateCalls(self._station).handlers(),
+            **self._display.handlers(),
+            **self.monitors.handlers(),
+        }
 
     # -- what it says
 
@@ -74,8 +94,8 @@ class V201(Dialect):
             charging_station={
                 "vendor_name": "Simulated",
                 "model": f"{self._station.rating.most_w // 1000} kW",
-                "serial_number": self._station.identity[:25],
-                "firmware_version": "1.0.0",
+                "serial_number": self._station.serial_number,
+                "firmware_version": self._station.firmware.version,
             },
         )
         return Registration(answer["status"], answer["interval"])
@@ -90,6 +110,7 @@ class V201(Dialect):
 
     def send_status(self, connector: Connector, word: str) -> None:
         at = wire_time(self._station.timestamps.take())
+        self.monitors.observe()
 
         async def tell(endpoint: Endpoint) -> None:
             await endpoint.call(
@@ -146,7 +167,7 @@ class V201(Dialect):
 
     def sampled(self, transaction: Transaction, reading: Reading) -> None:
         connector = self._station.connectors[transaction.connector]
-        trigger = "Trigger" if reading.context == "Trigger" else "MeterValuePeriodic"
+        trigger = SAMPLE_TRIGGERS[reading.context]
         self._post(
             transaction, "Updated", trigger, reading, connector.charging_state,
             self._judged(transaction), sample=True,
@@ -157,7 +178,8 @@ class V201(Dialect):
         reason, trigger = STOP_WORDS[transaction.stop_reason or "Other"]
         gone = transaction.stop_reason == "EVDisconnected"
 
-        def answered(_: Fields) -> None:
+        def answered(answer: Fields) -> None:
+            self._show_cost(transaction, answer)
             self._station.transactions.stop_answered(transaction)
 
         self._post(
@@ -196,6 +218,15 @@ class V201(Dialect):
 
         for seq_no, data in enumerate(parts):
             self._station.link.tell(part(seq_no, data))
+
+    def firmware_status(self, status: str, request_id: int | None, *, signed: bool) -> Said | None:
+        return "FirmwareStatusNotification", {"status": status, "request_id": request_id}
+
+    def log_status(self, status: str, request_id: int | None, *, diagnostics: bool) -> Said | None:
+        return "LogStatusNotification", {"status": status, "request_id": request_id}
+
+    def sign_certificate(self, csr: str, use: str) -> Said:
+        return "SignCertificate", {"csr": csr, "certificate_type": use}
 
     # -- how it says it
 
@@ -239,17 +270,26 @@ class V201(Dialect):
             self._next_seq[key] = seq_no + 1
         return seq_no
 
+    def _show_cost(self, transaction: Transaction, answer: Fields) -> None:
+        """I02, I03: TransactionEventResponse.totalCost."""
+        if answer["total_cost"] is not None:
+            self._station.show_cost(transaction.transaction_id or "", answer["total_cost"])
+
     def _judged(self, transaction: Transaction) -> Any:
         def answered(answer: Fields) -> None:
             info = answer["id_token_info"] or {}
+            self._show_cost(transaction, answer)
             self._station.transactions.token_judged(transaction, info.get("status"))
 
         return answered
 
     def _meter_values(self, reading: Reading) -> list[Fields]:
-        ended = reading.context == "Transaction.End"
         settings = self._station.settings
-        measurands = settings.ended_measurands if ended else settings.sampled_measurands
+        measurands = {
+            "Transaction.Begin": settings.started_measurands,
+            "Transaction.End": settings.ended_measurands,
+            "Sample.Clock": settings.aligned_measurands,
+        }.get(reading.context, settings.sampled_measurands)
         values = [
             {
                 "value": sample.value,

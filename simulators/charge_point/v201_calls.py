@@ -6,18 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 from simulators.charge_point.clock import parse_time, wire_time
 from simulators.charge_point.ledger import Token
-from simulators.charge_point.library import Fields, Handler
+from simulators.charge_point.library import Fields, Handler, too_many
+from simulators.charge_point.local_list import Entry
 from simulators.charge_point.profiles import Profile
 from simulators.charge_point.v201_device_model import DeviceModel
+from simulators.charge_point.v201_monitoring import Monitors
 
 if TYPE_CHECKING:
     from simulators.charge_point.station import SimulatedChargePoint
+
+
+def _entry(info: dict[str, Any] | None) -> Entry | None:
+    if info is None:
+        return None
+    group, expires = info.get("group_id_token"), info.get("cache_expiry_date_time")
+    return Entry(
+        info["status"],
+        group["id_token"] if group else None,
+        parse_time(expires) if expires else None,
+    )
 
 
 @dataclass
 class Calls:
     station: "SimulatedChargePoint"
     device_model: DeviceModel
+    monitors: Monitors
     send_report: Callable[[int, list[Fields]], None]
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -29,6 +43,7 @@ class Calls:
             "DataTransfer": lambda **_: {"status": "UnknownVendorId"},
             "GetBaseReport": self.get_base_report,
             "GetCompositeSchedule": self.get_composite_schedule,
+            "GetReport": self.get_report,
             "GetLocalListVersion": self.get_local_list_version,
             "GetTransactionStatus": self.get_transaction_status,
             "GetVariables": self.get_variables,
@@ -100,15 +115,40 @@ class Calls:
         return {"status": self.station.requests.change_availability(number, operative)}
 
     def get_variables(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Fields:
+        self._bound(get_variable_data)
         return {"get_variable_result": [self.device_model.get(d) for d in get_variable_data]}
 
     def set_variables(self, set_variable_data: list[dict[str, Any]], **_: Any) -> Fields:
-        return {"set_variable_result": [self.device_model.set(d) for d in set_variable_data]}
+        self._bound(set_variable_data)
+        results = [self.device_model.set(one) for one in set_variable_data]
+        self.monitors.observe()
+        return {"set_variable_result": results}
+
+    def _bound(self, items: list[dict[str, Any]]) -> None:
+        """ItemsPerMessage: more may be refused with a CALLERROR (B05, B06)."""
+        most = self.station.settings.items_per_message
+        if len(items) > most:
+            raise too_many(most)
 
     def get_base_report(self, request_id: int, report_base: str, **_: Any) -> Fields:
         if report_base == "SummaryInventory":
             return {"status": "NotSupported"}
-        self.send_report(request_id, self.device_model.report())
+        writable = report_base == "ConfigurationInventory"
+        self.send_report(request_id, self.device_model.report(writable=writable))
+        return {"status": "Accepted"}
+
+    def get_report(
+        self,
+        request_id: int,
+        component_variable: list[dict[str, Any]] | None = None,
+        component_criteria: list[str] | None = None,
+        **_: Any,
+    ) -> Fields:
+        self._bound(component_variable or [])
+        found = self.device_model.report_of(component_variable, component_criteria)
+        if not found:
+            return {"status": "EmptyResultSet"}
+        self.send_report(request_id, found)
         return {"status": "Accepted"}
 
     def reserve_now(
@@ -137,7 +177,9 @@ class Calls:
         return {"status": "Accepted" if cancelled else "Rejected"}
 
     def get_local_list_version(self, **_: Any) -> Fields:
-        return {"version_number": self.station.local_list_version}
+        """0 where there is no list, and for one that is switched off."""
+        listed, enabled = self.station.local_list, self.station.settings.local_list_enabled
+        return {"version_number": listed.version if enabled else 0}
 
     def send_local_list(
         self,
@@ -146,12 +188,14 @@ class Calls:
         local_authorization_list: list[dict[str, Any]] | None = None,
         **_: Any,
     ) -> Fields:
-        entries = [
-            (entry["id_token"]["id_token"], entry.get("id_token_info", {}).get("status"))
+        if not self.station.settings.local_list_enabled:
+            return {"status": "Failed"}
+        changes = [
+            (entry["id_token"]["id_token"], _entry(entry.get("id_token_info")))
             for entry in local_authorization_list or []
         ]
         full = update_type == "Full"
-        return {"status": self.station.requests.update_local_list(version_number, full, entries)}
+        return {"status": self.station.requests.update_local_list(version_number, full, changes)}
 
     def set_charging_profile(
         self, evse_id: int, charging_profile: dict[str, Any], **_: Any
@@ -215,6 +259,18 @@ class Calls:
                 accepted = requests.trigger_meter_values(number)
             case "TransactionEvent":
                 accepted = requests.trigger_samples(number)
+            case "FirmwareStatusNotification" | "LogStatusNotification":
+                accepted = self._trigger_file_status(requested_message)
+            case "SignChargingStationCertificate" | "SignV2GCertificate":
+                self.station.signing.renew(requested_message.removeprefix("Sign"))
+                accepted = True
             case _:
                 return {"status": "NotImplemented"}
         return {"status": "Accepted" if accepted else "Rejected"}
+
+    def _trigger_file_status(self, requested_message: str) -> bool:
+        if requested_message == "FirmwareStatusNotification":
+            self.station.firmware.tell_status()
+        else:
+            self.station.logs.tell_status()
+        return True

@@ -38,7 +38,7 @@ from simulators.charge_point.settings import StationSettings
 from simulators.charge_point.station import SimulatedChargePoint
 from simulators.partner import SimulatedPartner
 
-SUBPROTOCOLS = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"}
+SUBPROTOCOLS = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1", "2.1": "ocpp2.1"}
 PASSWORD = "correct-horse-battery"
 ROOT = Path(__file__).parents[2]
 
@@ -118,6 +118,7 @@ class Addresses:
     ocpp: str
     ocpi: str
     operator: str
+    files: str
 
 
 class GatewayProcess:
@@ -126,11 +127,12 @@ class GatewayProcess:
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.data_dir = data_dir
         self.log = data_dir / "gateway.log"
-        ocpp, ocpi, operator = free_ports(3)
+        ocpp, ocpi, operator, files = free_ports(4)
         self.addresses = Addresses(
             f"ws://127.0.0.1:{ocpp}/ocpp/",
             f"http://127.0.0.1:{ocpi}/ocpi/versions",
             f"http://127.0.0.1:{operator}/",
+            f"http://127.0.0.1:{files}/",
         )
         self.operator_token = "e2e-operator-token"
         self._environment = {
@@ -140,6 +142,7 @@ class GatewayProcess:
             "GATEWAY_OCPP_PORT": str(ocpp),
             "GATEWAY_OCPI_PORT": str(ocpi),
             "GATEWAY_OPERATOR_PORT": str(operator),
+            "GATEWAY_FILES_PORT": str(files),
             "GATEWAY_OPERATOR_TOKEN": self.operator_token,
             "GATEWAY_OCPI_ALLOW_PRIVATE_HOSTS": "true",
             "GATEWAY_SESSION_INTERVAL": "0",
@@ -221,6 +224,7 @@ class GatewayHere:
                 "ocpp_port": 0,
                 "ocpi_port": 0,
                 "operator_port": 0,
+                "files_port": 0,
                 "ocpi_allow_private_hosts": True,
                 "session_interval": 0,
                 **settings,
@@ -241,6 +245,7 @@ class GatewayHere:
                     ("ocpp_port", gateway.addresses.ocpp),
                     ("ocpi_port", gateway.addresses.ocpi),
                     ("operator_port", gateway.addresses.operator),
+                    ("files_port", gateway.addresses.files),
                 )
             }
         )
@@ -298,6 +303,16 @@ class Scene:
         assert status == 200, (status, answer)
         return answer
 
+    async def until_cdrs(self, count: int = 1) -> list[Any]:
+        """The CDRs, once there are so many: a replayed queue is given a moment to be whole."""
+
+        async def there() -> bool:
+            return len(await self.get("cdrs")) >= count
+
+        await self.until(there)
+        cdrs: list[Any] = await self.get("cdrs")
+        return cdrs
+
     async def until(self, condition: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
         """Look again and again until it holds."""
         async with asyncio.timeout(timeout):
@@ -305,12 +320,21 @@ class Scene:
                 await asyncio.sleep(0.03)
 
     async def register_charger(
-        self, identity: str, *, connectors: int = 1, tariff: dict[str, Any] | None = TARIFF
+        self,
+        identity: str,
+        *,
+        connectors: int = 1,
+        tariff: dict[str, Any] | None = TARIFF,
+        **fields: Any,
     ) -> None:
-        """Charge point `identity`, Location `LOC-<identity>`, EVSEs `<identity>-1`, ..."""
+        """Charge point `identity`, Location `LOC-<identity>`, EVSEs `<identity>-1`, ...
+
+        Unless `provision` is true it is sent nothing unasked, so that a test reads what it calls.
+        """
         if tariff is not None:
             await self.put(f"tariffs/{tariff['id']}", tariff)
-        await self.put(f"charge-points/{identity}", {"security_profile": 1, "password": PASSWORD})
+        registration = {"security_profile": 1, "password": PASSWORD, "provision": False, **fields}
+        await self.put(f"charge-points/{identity}", registration)
         await self.put(f"locations/LOC-{identity}", location(identity, connectors, tariff))
 
     async def add_charger(

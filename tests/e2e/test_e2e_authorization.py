@@ -154,7 +154,7 @@ async def test_the_operators_own_token_charges_and_concerns_no_partner(scene, ve
     await charger.until_acknowledged(transaction)
 
     assert transaction.token_status in ("Accepted", None)
-    assert [one["cdr_token"]["uid"] for one in await scene.get("cdrs")] == ["STAFF"]
+    assert [one["cdr_token"]["uid"] for one in await scene.until_cdrs()] == ["STAFF"]
     assert partner.sessions == partner.cdrs == []
 
 

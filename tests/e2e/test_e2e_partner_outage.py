@@ -21,7 +21,7 @@ async def test_a_partner_that_missed_a_whole_session_gets_it_and_one_cdr(scene, 
 
     transaction = await charger.charge(1, "TAG1", energy_wh=500)
     await charger.until_acknowledged(transaction)
-    assert len(await scene.get("cdrs")) == 1
+    assert len(await scene.until_cdrs()) == 1
     await partner.accept_connections()
     await until_billed(partner)
     await partner.until(lambda: partner.evse("LOC-CP1", "CP1-1")["status"] == "AVAILABLE")
@@ -36,6 +36,7 @@ async def test_a_cdr_follows_its_completed_session_even_after_an_outage(scene, v
     await partner.refuse_connections()
     transaction = await charger.charge(1, "TAG1", energy_wh=500)
     await charger.until_acknowledged(transaction)
+    await scene.until_cdrs()
 
     await partner.accept_connections()
     await until_billed(partner)

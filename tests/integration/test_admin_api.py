@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -30,18 +31,34 @@ from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.tokens import TokenRef
 from gateway.services.authorization import AuthorizationService
+from gateway.services.baseline import BaselineService
 from gateway.services.billing import Billing
+from gateway.services.certificate_services import CertificatePolicy, CertificateServices
 from gateway.services.charge_points import ChargePoints
+from gateway.services.cost import Costs
+from gateway.services.credentials import Credentials
+from gateway.services.deviations import DeviationService
+from gateway.services.device_model import DeviceModels
 from gateway.services.evse_publisher import EvsePublisher
+from gateway.services.file_transfers import FileRules, FileTransfers
 from gateway.services.initiative import Initiative
+from gateway.services.local_list import LocalLists
 from gateway.services.locations import LocationCatalogue
+from gateway.services.ocsp import FetchFailed
+from gateway.services.operations import Operations
 from gateway.services.own_tokens import OwnTokens
 from gateway.services.parties import PartyBook, PartyInfo
 from gateway.services.partners import PartnerDirectory, RegistrationFailed
+from gateway.services.payments import Payments
 from gateway.services.ports import CallError, CallResult, CallTimeout, InvalidCall
+from gateway.services.provisioning import BootIntervals, Provisioning
+from gateway.services.reports import Reports
+from gateway.services.reservations import Reservations
 from gateway.services.routing import StationRouter
+from gateway.services.smart_charging import SmartCharging
 from gateway.services.stale import StaleTransactions
 from gateway.services.station_state import StationState
+from gateway.services.station_tariffs import StationTariffs
 from gateway.services.status import StatusService
 from gateway.services.tariffs import TariffBook
 from gateway.services.transactions import TransactionService
@@ -229,8 +246,12 @@ class NobodyAsked:
         return None
 
 
+async def nobody_answers(url: str, request: bytes) -> bytes:
+    raise FetchFailed(url)
+
+
 @pytest.fixture
-async def house(store: Store) -> AsyncIterator[House]:
+async def house(store: Store, tmp_path: Path) -> AsyncIterator[House]:
     clock = Clock()
     partners = PartnerDirectory(store, clock)
     await partners.load()
@@ -239,14 +260,17 @@ async def house(store: Store) -> AsyncIterator[House]:
     publisher = EvsePublisher(store, partners, clock)
     billing = Billing(store, "EUR", clock)
     authorization = AuthorizationService(store, partners, NobodyAsked(), clock)
-    transactions = TransactionService(store, authorization, billing, publisher)
+    transactions = TransactionService(
+        store, authorization, billing, publisher, now=clock, completion_wait=300
+    )
     router = StationRouter(store, "node-1")
+    initiative = Initiative(router)
     charge_points = ChargePoints(
         store,
         router,
         publisher,
         billing,
-        Initiative(router),
+        initiative,
         node_id="node-1",
         offline_after=0,
         now=clock,
@@ -263,12 +287,21 @@ async def house(store: Store) -> AsyncIterator[House]:
     async def listeners() -> str | None:
         return checks.get("listeners")
 
+    operations = Operations(store, router, clock)
     app = create_app(
         Services(
             store=store,
             parties=parties,
             charge_points=charge_points,
             router=router,
+            reservations=Reservations(store, router, clock),
+            smart_charging=SmartCharging(store, router, clock),
+            baselines=BaselineService(store, router, clock),
+            device_models=DeviceModels(store, Reports(store, clock), clock),
+            reports=Reports(store, clock),
+            local_lists=LocalLists(store, partners, router, clock),
+            provisioning=Provisioning(store, initiative, router, BootIntervals(300, 60), clock),
+            deviations=DeviationService(store, router),
             catalogue=catalogue,
             tariffs=TariffBook(store, partners, clock),
             own_tokens=OwnTokens(store),
@@ -276,7 +309,26 @@ async def house(store: Store) -> AsyncIterator[House]:
             registration=handshake,
             deliveries=deliveries,
             stale=StaleTransactions(store, charge_points, router, transactions, "node-1"),
+            certificates=CertificateServices(
+                store,
+                router,
+                initiative,
+                nobody_answers,
+                CertificatePolicy(lambda party: "Gateway", "Gateway"),
+                clock,
+            ),
+            credentials=Credentials(store, router),
+            costs=Costs(store, router, billing, StationTariffs(store, billing), interval=60),
+            payments=Payments(router),
+            warnings=list,
             messages=lambda identity: frames.get(identity, []),
+            operations=operations,
+            transfers=FileTransfers.make(
+                store,
+                operations,
+                FileRules(tmp_path, "http://127.0.0.1:1", 1_000, 1_000, frozenset({"https"})),
+                clock,
+            ),
             operator_token=TOKEN,
             versions_url="https://cpo.example/ocpi/versions",
             now=clock,

@@ -114,6 +114,7 @@ async def gateway(
             "ocpp_port": 0,
             "ocpi_port": 0,
             "operator_port": 0,
+            "files_port": 0,
         }
     )
     running = await Gateway.start(settings)

@@ -433,6 +433,19 @@ async def test_an_evse_that_the_answer_leaves_out_is_not_allowed(
     assert (await ask(client, platform)).status is AuthorizationStatus.NOT_ALLOWED_AT_LOCATION
 
 
+async def test_the_evses_of_the_answer_and_the_language_are_handed_on(
+    client: OcpiClient, platform: Platform
+) -> None:
+    """mod_tokens 12.3.1: "Only the EVSEs the EV driver is allowed to charge at are returned"."""
+    location = {"location_id": "LOC1", "evse_uids": ["E1", "E2"]}
+    token = TOKEN | {"language": "nl"}
+    data = {"allowed": "ALLOWED", "token": token, "location": location}
+    platform.answers(lambda: envelope(1000, data))
+    answer = await ask(client, platform, evse=None)
+    assert (answer.status, answer.evse_uids) == (AuthorizationStatus.ACCEPTED, ("E1", "E2"))
+    assert answer.language == "nl"
+
+
 async def test_a_partner_that_does_not_answer_in_time_gives_none(
     client: OcpiClient, platform: Platform
 ) -> None:

@@ -17,8 +17,9 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from gateway.domain.charge_points import ChargePointRecord, SecurityProfile
-from gateway.domain.commands import CommandOutcome, RemoteStart, RemoteStop
+from gateway.domain.charge_points import ChargePointRecord, PresentedCertificate, SecurityProfile
+from gateway.domain.commands import CommandOutcome
+from gateway.domain.credentials import CredentialChange
 from gateway.domain.events import (
     Booted,
     ConnectorStatusReported,
@@ -28,14 +29,16 @@ from gateway.domain.events import (
     TransactionStopped,
 )
 from gateway.domain.party import Party
+from gateway.domain.quirks import LOOSE_TYPES
+from gateway.domain.remote_control import RemoteStart, RemoteStop
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, TokenType
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.limits import SwapLimiter
 from gateway.ocpp.link import LinkLimits
-from gateway.ocpp.mending import LOOSE_TYPES
 from gateway.ocpp.server import OcppServer, ServerLimits
-from gateway.ocpp.tls import server_context
-from gateway.services.charge_points import ConnectionRefused
+from gateway.ocpp.tls import CertificateFiles, ServerTls
+from gateway.services.data_transfer import DataTransfers
+from gateway.services.logins import Attempt, ConnectionRefused, Login
 from gateway.services.ports import CallError, CallResult, CallTimeout, InvalidCall, NotConnected
 from gateway.services.ports import Station as StationPort
 from gateway.services.provisioning import BootDecision
@@ -71,19 +74,31 @@ class Services:
             await self.before(event)
         self.events.append(event)
 
-    async def authenticate(
-        self, identity: str, password: bytes | None, *, secure: bool
-    ) -> ChargePointRecord:
+    async def authenticate(self, attempt: Attempt) -> Login:
         self.verified += 1
         if self.store_is_away:
             raise StoreUnavailable("away")
-        if identity.startswith("unknown") or password != PASSWORD:
+        right = attempt.well_formed and attempt.password == PASSWORD
+        if attempt.identity.startswith("unknown") or not right:
             raise ConnectionRefused("unknown or wrong")
-        profile = SecurityProfile.TLS_BASIC_AUTH if secure else SecurityProfile.BASIC_AUTH
-        return ChargePointRecord(identity, Party("NL", "ABC"), profile, quirks=self.quirks)
+        profile = SecurityProfile.TLS_BASIC_AUTH if attempt.secure else SecurityProfile.BASIC_AUTH
+        party = Party("NL", "ABC")
+        return Login(ChargePointRecord(attempt.identity, party, profile, quirks=self.quirks))
+
+    def refresh(self) -> None:
+        """Nothing here comes from files."""
+
+    async def begin(self, identity: str, change: CredentialChange) -> None:
+        self.events.append((identity, change))
 
     async def connect(
-        self, record: ChargePointRecord, *, protocol: str, remote: str, station: StationPort
+        self,
+        record: ChargePointRecord,
+        *,
+        protocol: str,
+        remote: str,
+        station: StationPort,
+        certificate: PresentedCertificate | None = None,
     ) -> StationState:
         if self.overtaken:
             raise Fenced(record.identity, 1, 2)
@@ -105,6 +120,28 @@ class Services:
 
     async def keep(self, state: StationState, action: str, payload: dict[str, Any]) -> None:
         await self._note((action, payload))
+
+    async def heard(self, state: StationState, kinds: Any, news: Any) -> None:
+        """An operation's news; what is kept of it was noted by `keep`."""
+
+    async def limited(self, state: StationState, limit: Any) -> None:
+        await self._note(("limited", limit))
+
+    async def cleared(self, state: StationState, event: Any) -> None:
+        await self._note(("cleared", event))
+
+    async def happened(self, state: StationState, happening: Any) -> None:
+        """No operation waits for anything."""
+        state.watching = set()
+
+    async def used(self, state: StationState, reservation_id: int) -> None:
+        await self._note(("used", reservation_id))
+
+    async def ended(self, state: StationState, event: Any) -> None:
+        await self._note(event)
+
+    async def received(self, state: StationState, part: Any) -> None:
+        await self._note(part)
 
     async def authorize(
         self, state: StationState, token: TokenRef, evse_id: int | None = None
@@ -132,6 +169,17 @@ class Statuses:
         await self.services._note(event)
 
 
+class Reserved:
+    """Notes what becomes of reservations; none is there to be used by a start that names none."""
+
+    def __init__(self, services: Services) -> None:
+        self.used = services.used
+        self.ended = services.ended
+
+    async def started(self, state: StationState, start: Any) -> None:
+        pass
+
+
 @dataclass
 class Transactions:
     services: Services
@@ -146,6 +194,46 @@ class Transactions:
         return TransactionAnswer(
             self.services.authorization if event.token else None, Decimal("1.23")
         )
+
+
+class Deviations:
+    """Nobody has quirks by rule, and nothing is stored."""
+
+    async def begin(self, state: StationState) -> None: ...
+
+    def booted(self, state: StationState, *told: str | None) -> None: ...
+
+    async def flush(self, state: StationState) -> None: ...
+
+
+class NoCosts:
+    """No station shows prices, and nobody knows a VAT number."""
+
+    def text(self, state: StationState, evse_id: int | None, language: str | None) -> None: ...
+
+    def identified(self, state: StationState, id_token: str, language: str | None) -> None: ...
+
+    def ended(self, state: StationState, transaction_id: str) -> None: ...
+
+    async def reckoned(self, state: StationState, cost: Any, ours: Any) -> None: ...
+
+    async def settled(self, state: StationState, event: Any) -> None: ...
+
+    async def company(self, state: StationState, event: Any) -> None: ...
+
+
+@dataclass
+class Certificates:
+    """Security events are written down; there is no authority."""
+
+    services: Services
+
+    async def reported(self, state: StationState, event: Any) -> None:
+        await self.services._note(event)
+
+    async def requested(self, state: StationState, event: Any) -> bool:
+        await self.services._note(event)
+        return False
 
 
 class Site:
@@ -243,6 +331,21 @@ def open_site() -> Open:
             authorization=services,
             transactions=Transactions(services),
             now=lambda: NOW,
+            reservations=Reserved(services),
+            reports=services,
+            data_transfers=DataTransfers(services.keep),
+            deviations=Deviations(),
+            operations=services,
+            security_events=Certificates(services),
+            certificate_signing=Certificates(services),
+            vehicle_certificates=Certificates(services),
+            router=services,
+            logins=services,
+            credentials=services,
+            certificate_renewal=services,
+            costs=NoCosts(),
+            payments=NoCosts(),
+            charging_limits=services,
         )
         listen = limits.pop("listen", {})
         server = OcppServer(bundle, **limits)
@@ -430,15 +533,15 @@ async def test_a_charge_point_connects_over_tls_and_never_below_1_2(
     open_site: Open, certificate: Path
 ) -> None:
     """security-and-faults 8"""
-    context = server_context(certificate, certificate)
+    tls = ServerTls([CertificateFiles(certificate, certificate)])
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
-    async with open_site(listen={"ssl": context}) as site:
+    async with open_site(listen={"tls": tls}) as site:
         async with site.booted(scheme="wss", ssl=client) as charger:
             assert (await charger.call("Heartbeat", {}))[0] == 3
         profile = site.services.states[0].record.security_profile
         assert profile is SecurityProfile.TLS_BASIC_AUTH
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert tls.context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 # --- before the boot is accepted ---

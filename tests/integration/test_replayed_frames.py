@@ -36,6 +36,8 @@ ENERGY_WH = {
     "solidstudio-1.6": Decimal(333),
     "solidstudio-2.0.1": Decimal(400),
 }
+# seqNo 0 in every event
+FLAGS = {"solidstudio-2.0.1": ["does not count its events"]}
 # Nobody can be billed for a remote start that no partner has asked for here, where the station
 # names no token itself.
 WITHOUT_TOKEN = {"sap-2.0.1"}
@@ -180,6 +182,7 @@ async def gateway(redis_url: str, tmp_path: Path) -> AsyncIterator[Gateway]:
             ocpp_port=0,
             ocpi_port=0,
             operator_port=0,
+            files_port=0,
             operator_token=OPERATOR_TOKEN,
         )
     )
@@ -198,7 +201,8 @@ async def api(gateway: Gateway) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def set_up(api: aiohttp.ClientSession, tokens: set[str]) -> None:
-    charge_point = {"security_profile": 1, "password": PASSWORD}
+    # nothing of our own initiative: only what was said then is said again
+    charge_point = {"security_profile": 1, "password": PASSWORD, "provision": False}
     await api.put(f"charge-points/{IDENTITY}", json=charge_point)
     await api.put("locations/LOC1", json=LOCATION)
     for uid in tokens:
@@ -233,7 +237,7 @@ async def test_a_recorded_session_is_answered_and_measured_as_it_was(
     """Every call gets its result; one transaction, with the energy of the frames."""
     await replay(name, gateway, api)
     [transaction] = await listed(api, f"charge-points/{IDENTITY}/transactions")
-    assert (transaction["state"], transaction["flags"]) == ("ENDED", [])
+    assert (transaction["state"], transaction["flags"]) == ("ENDED", FLAGS.get(name, []))
     energy = Decimal(transaction["meter_stop_wh"]) - Decimal(transaction["meter_start_wh"])
     assert energy == ENERGY_WH[name]
 

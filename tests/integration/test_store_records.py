@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.boot import BootPolicy
 from gateway.domain.charge_points import ChargePointRecord, SecurityProfile
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
@@ -27,6 +28,8 @@ async def test_a_charge_point_comes_back_as_it_was_put(store: Store) -> None:
         quirks=frozenset({"b", "a"}),
         provision=False,
         created_at=NOW,
+        boot=BootPolicy.PENDING,
+        heartbeat_interval=77,
     )
     await store.charge_points.put(full)
 

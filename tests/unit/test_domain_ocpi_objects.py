@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.domain.energy import EnergyMeter
@@ -56,6 +56,16 @@ pieces = st.lists(
 
 
 @given(pieces)
+@example(
+    [
+        (Decimal(0), 0),
+        (Decimal(0), 89),
+        (Decimal(0), 0),
+        (Decimal(0), 148894),
+        (Decimal(0), 0),
+        (Decimal(0), 2397),
+    ]
+)
 def test_the_periods_of_a_cdr_add_up_to_its_totals(told: list[tuple[Decimal, int]]) -> None:
     """security-and-faults R32: periods add up to the total, also after rounding."""
     transaction = ended(told)

@@ -11,8 +11,10 @@ from gateway.domain.transactions import (
     TRANSITIONS,
     Effect,
     Step,
+    Transaction,
     TransactionState,
     UnknownTransaction,
+    effect_on,
     transition,
 )
 
@@ -32,7 +34,23 @@ def test_every_step_in_every_state_has_an_effect_or_is_an_error(
 
 @pytest.mark.parametrize("step", Step)
 def test_nothing_reopens_an_ended_transaction(step: Step) -> None:
-    assert transition(TransactionState.ENDED, step) == (Effect.KEEP, TransactionState.ENDED)
+    _, state = transition(TransactionState.ENDED, step)
+    assert state is TransactionState.ENDED
+
+
+@pytest.mark.parametrize("step", Step)
+def test_what_comes_after_the_bill_is_only_kept(step: Step) -> None:
+    billed = Transaction(
+        identity="CP1",
+        id="1",
+        evse_id=1,
+        started_at=datetime(2026, 3, 1, tzinfo=UTC),
+        session_id="s",
+        cdr_id="s",
+        state=TransactionState.ENDED,
+        billed=True,
+    )
+    assert effect_on(billed, step) is Effect.KEEP
 
 
 @pytest.mark.parametrize(

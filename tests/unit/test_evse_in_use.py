@@ -8,10 +8,11 @@ import pytest
 from gateway.domain.charge_points import ChargePointRecord, SecurityProfile
 from gateway.domain.events import ConnectorState
 from gateway.domain.evse_status import ConnectorReport, EvseReports
+from gateway.domain.flags import SUPERSEDED
 from gateway.domain.party import Party
 from gateway.domain.tokens import AuthorizationStatus
 from gateway.domain.transactions import Transaction
-from gateway.services.station_state import SUPERSEDED, RunningTransaction, StationState
+from gateway.services.station_state import RunningTransaction, StationState
 from gateway.store import Fence
 
 T0 = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)

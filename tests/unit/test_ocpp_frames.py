@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway import exact_json
 from gateway.ocpp.frames import KEPT_CHARACTERS, KEPT_FRAMES, RECEIVED, SENT, FrameRecord, masked
 
 CANARY = "c4n4ry"
@@ -55,3 +56,20 @@ def test_a_long_frame_is_cut_after_its_secrets_are_masked() -> None:
     shown = str(record.show()[0]["frame"])
     assert len(shown) <= KEPT_CHARACTERS + 3
     assert CANARY not in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://files.example:9100/files/u/Abcdefghijklmnopqrstuvwxyz-_0123",
+        "https://files.example/files/d/Abcdefghijklmnopqrstuvwxyz-_0123/firmware.bin",
+        "ftp://name:Abcdefghijklmnopqrstuvwxyz-_0123@files.example/logs",
+    ],
+)
+def test_what_opens_a_url_is_not_shown(url: str) -> None:
+    """A ticket of the files listener, or the name and password of another place (S21)."""
+    record = FrameRecord()
+    record.add(SENT, exact_json.dumps([2, "1", "GetDiagnostics", {"location": url}]))
+    shown = record.show()[0]["frame"]
+    assert "Abcdefgh" not in shown
+    assert "files.example" in shown

@@ -17,7 +17,7 @@ def attempts_verified(limiter: LoginLimiter, address: str, identities: list[str]
         now = number / 1_000
         if limiter.allows(address, identity, BAD, now):
             verified += 1
-            limiter.failed(address, identity, now)
+            limiter.failed(address, identity, BAD, now)
     return verified
 
 
@@ -58,6 +58,25 @@ def test_after_a_while_an_attempt_is_allowed_again() -> None:
 def test_the_memory_of_failures_is_bounded() -> None:
     limiter = LoginLimiter(remembered=100)
     for number in range(1_000):
-        limiter.failed(f"10.0.{number // 256}.{number % 256}", "CP1", 0)
+        limiter.failed(f"10.0.{number // 256}.{number % 256}", "CP1", BAD, 0)
     assert limiter.allows("10.0.0.1", "CP1", BAD, 0)  # long forgotten
     assert len(limiter._buckets) == 100
+
+
+def test_a_password_that_was_good_and_is_no_longer_is_limited_like_any_other() -> None:
+    """S6: whoever still knows the one before does not get past the limit with it."""
+    limiter = LoginLimiter()
+    limiter.succeeded("CP1", b"old")
+    allowed = 0
+    while allowed < 1_000 and limiter.allows("10.0.0.1", "CP1", b"old", 0):
+        limiter.failed("10.0.0.1", "CP1", b"old", 0)
+        allowed += 1
+    assert allowed == 10
+
+
+def test_a_wrong_guess_does_not_make_the_good_password_forgotten() -> None:
+    limiter = LoginLimiter()
+    limiter.succeeded("CP1", b"good")
+    for _ in range(100):
+        limiter.failed("10.0.0.1", "CP1", BAD, 0)
+    assert limiter.allows("10.0.0.1", "CP1", b"good", 0)

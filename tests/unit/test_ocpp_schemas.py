@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.domain.quirks import LONG_TEXTS, LOOSE_TYPES, QUIRKS, UNKNOWN_WORDS
 from gateway.ocpp import schemas, v16, v201
-from gateway.ocpp.mending import LONG_TEXTS, LOOSE_TYPES, QUIRKS, UNKNOWN_WORDS, mend
+from gateway.ocpp.mending import mend
 from gateway.ocpp.schemas import MessageSchema, Rule, Schemas
 
 ALL = [schemas.v16(), schemas.v201()]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from ocpp.v16 import enums
 
-from gateway.domain.commands import RemoteStart, RemoteStop
 from gateway.domain.events import ConnectorState
 from gateway.domain.meter import Measurand, ReadingContext, Sample
+from gateway.domain.remote_control import RemoteStart, RemoteStop
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenType
 from gateway.ocpp.dialect import Refused
 from gateway.ocpp.v16 import DIALECT, translate
@@ -135,10 +135,14 @@ def test_id_tag_info_has_expiry_and_parent_only_when_known() -> None:
     ]
 
 
-def test_a_group_of_more_than_20_characters_is_not_sent() -> None:
-    """ocpp-rules 16"""
+def test_a_longer_group_is_fitted_alike_in_every_answer() -> None:
+    """ocpp-rules 16: stations compare parentIdTag, nothing else."""
     decision = Authorization(AuthorizationStatus.ACCEPTED, group_id="x" * 21)
-    assert "parentIdTag" not in translate.id_tag_info(decision)
+    other = Authorization(AuthorizationStatus.ACCEPTED, group_id="X" * 21)
+    another = Authorization(AuthorizationStatus.ACCEPTED, group_id="y" * 21)
+    told = [translate.id_tag_info(one)["parentIdTag"] for one in (decision, other, another)]
+    assert len(told[0]) == 20
+    assert told[0] == told[1] != told[2]
 
 
 def asked(command: RemoteStart | RemoteStop) -> tuple[str, dict[str, Any]] | None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ocpp.v201 import enums
 
-from gateway.domain.commands import RemoteStart, RemoteStop
 from gateway.domain.events import ChargingState, TransactionPhase
 from gateway.domain.meter import Measurand
+from gateway.domain.remote_control import RemoteStart, RemoteStop
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, TokenType
 from gateway.ocpp import schemas
 from gateway.ocpp.v201 import DIALECT, remote_control, translate

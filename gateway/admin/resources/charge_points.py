@@ -10,12 +10,14 @@ from gateway.admin.errors import InTheWay, Invalid, NoAnswer, NotFound
 from gateway.admin.lists import part
 from gateway.admin.resources import party
 from gateway.admin.services import Services
+from gateway.domain.boot import BootPolicy
 from gateway.services.ports import (
     CallError,
     CallTimeout,
     InvalidCall,
     NotConnected,
     UnknownChargePoint,
+    Withheld,
 )
 
 _LONGEST_CALL = 600.0  # seconds that an operator may wait for a station
@@ -34,6 +36,27 @@ class ChargePointBody(BaseModel):
     quirks: list[str] = Field(default_factory=list)
     provision: bool = Field(
         True, description="false: nothing is sent to the charger on our own initiative"
+    )
+    boot: Annotated[BootPolicy, Field(strict=False)] = Field(
+        BootPolicy.ACCEPT, description="how its BootNotification is answered"
+    )
+    heartbeat_interval: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
+        None, description="seconds; default: the gateway's"
+    )
+    serial_number: str | None = Field(
+        None, description="what its client certificate names; default: the identity"
+    )
+    lower_security_profile: bool = Field(
+        False, description="true: below what it was raised to over OCPP"
+    )
+    allow_security_profile_downgrade: bool | None = Field(
+        None, description="true: from profile 3 back to 2, and no further"
+    )
+    allow_expired_certificate: bool | None = Field(
+        None, description="true: it may come with an expired one, to have it renewed"
+    )
+    allow_legacy_tls: bool | None = Field(
+        None, description="true: it may use TLS 1.0 or 1.1, on the listener for those"
     )
 
 
@@ -56,6 +79,7 @@ class ChargePointCalls:
         self._router = services.router
         self._parties = services.parties
         self._messages = services.messages
+        self._provisioning = services.provisioning
 
     async def listing(self, call: Call) -> Answer:
         """A part of all of them; describing is what costs, so only that part is described."""
@@ -85,7 +109,7 @@ class ChargePointCalls:
         owner = party.named(body.party, self._parties)
         known = await self._charge_points.get(identity)
         try:
-            await self._charge_points.put(
+            record = await self._charge_points.put(
                 identity,
                 security_profile=body.security_profile,
                 password=body.password,
@@ -93,9 +117,17 @@ class ChargePointCalls:
                 enabled=body.enabled,
                 quirks=body.quirks,
                 provision=body.provision,
+                boot=body.boot,
+                heartbeat_interval=body.heartbeat_interval,
+                serial_number=body.serial_number,
+                lower_security_profile=body.lower_security_profile,
+                allow_security_profile_downgrade=body.allow_security_profile_downgrade,
+                allow_expired_certificate=body.allow_expired_certificate,
+                allow_legacy_tls=body.allow_legacy_tls,
             )
         except ValueError as error:
             raise Invalid(str(error)) from None
+        await self._provisioning.reconsider(record)
         described = await self._charge_points.describe(identity)
         return Answer(described, 201 if known is None else 200)
 
@@ -119,6 +151,8 @@ class ChargePointCalls:
             raise Invalid("The call breaks the OCPP schema; nothing was sent", error.errors) from (
                 None
             )
+        except Withheld as error:
+            raise InTheWay(f"The call was not sent: {error}") from None
         except NotConnected:
             raise InTheWay("The charge point is not connected") from None
         except CallTimeout:
@@ -132,11 +166,6 @@ class ChargePointCalls:
             }
             return Answer(refusal)
         return Answer({"type": "CALLRESULT", "payload": answer.payload})
-
-    async def reservations(self, call: Call) -> Answer:
-        """Reservations that were made at it: none, as none can be made yet."""
-        await self._known(call)
-        return listed([], 0)
 
     async def messages(self, call: Call) -> Answer:
         """The last frames, oldest first; only of a connection to this node."""
@@ -186,18 +215,11 @@ class ChargePointCalls:
                     200: '{"type": "CALLRESULT", "payload"} or '
                     '{"type": "CALLERROR", "code", "description", "details"}',
                     **unknown,
-                    409: "not connected",
+                    409: "not connected, or its boot was rejected",
                     422: "the payload breaks the OCPP schema; nothing was sent",
                     504: "no answer in time",
                 },
                 timeout=_LONGEST_CALL + 10,
-            ),
-            Route(
-                "GET",
-                one + "/reservations",
-                "Reservations, newest first: id, status",
-                self.reservations,
-                answers={200: "the reservations", **unknown},
             ),
             Route(
                 "GET",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from gateway.admin.calls import NO_CONTENT, PAGING, Answer, Call, Route, listed
 from gateway.admin.errors import NotFound
@@ -15,7 +15,13 @@ class TokenBody(BaseModel):
 
     status: Literal["Accepted", "Blocked"] = "Accepted"
     expires_at: str | None = None
-    group_id: str | None = None
+    group_id: str | None = Field(
+        None, description="its members may stop each other's transactions", max_length=36
+    )
+    language: str | None = Field(None, description="ISO 639-1; what the station speaks to its user")
+    concurrent: bool | None = Field(
+        None, description="may charge at several places at once; unset: as the setting says"
+    )
 
 
 class TokenCalls:

@@ -11,6 +11,7 @@ from gateway.admin.services import Services
 from gateway.domain.timestamps import from_text, to_text
 from gateway.domain.transactions import TransactionState, UnknownTransaction
 from gateway.services.ports import CallTimeout, UnknownChargePoint
+from gateway.services.transaction_log import readings_of
 from gateway.store import Transactions
 
 _PIECE = 500
@@ -43,7 +44,8 @@ class TransactionCalls:
         found = await transactions.get(identity, id_)
         if found is None:
             raise NotFound("The charge point has no such transaction")
-        readings = await transactions.readings(identity, id_)
+        kept = await transactions.readings(identity, id_)
+        readings = [reading for one in kept for reading in readings_of(one)]
         return Answer(shown_transaction(found) | {"readings": readings})
 
     async def close(self, call: Call) -> Answer:
@@ -139,12 +141,13 @@ def shown_transaction(document: Document) -> Document:
         "session_id": document["session_id"],
         "cdr_id": document["cdr_id"] if document.get("billed") else None,
         "flags": document.get("flags") or [],
+        "waits_until": _time(document.get("due_at")),
     }
 
 
 def _connector(document: Document) -> int | None:
     """The EVSE's connector. In 1.6, which has no event numbers, an EVSE is one connector."""
-    one_six = document.get("last_seq_no") is None
+    one_six = document.get("sequence") is None
     return document.get("connector_id") or (1 if one_six else None)
 
 

@@ -76,6 +76,7 @@ def _settings(directory: Path) -> Settings:
             "ocpp_port": _port(settings.ocpp_host, settings.ocpp_port),
             "ocpi_port": _port(settings.ocpi_host, settings.ocpi_port),
             "operator_port": _port(settings.operator_host, settings.operator_port),
+            "files_port": _port(settings.files_host, settings.files_port),
         }
     )
 

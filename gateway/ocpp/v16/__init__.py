@@ -7,12 +7,19 @@ from gateway.ocpp.schemas import Rule
 from gateway.ocpp.v16 import (
     authorization,
     availability,
+    certificates,
+    cost,
+    credentials,
     data_transfer,
     diagnostics,
     firmware,
+    happenings,
+    local_list,
     provisioning,
     remote_control,
+    reservation,
     security,
+    smart_charging,
     transactions,
 )
 
@@ -32,16 +39,25 @@ DIALECT = Dialect(
     compression=False,  # "may compromise interoperability" (5.1)
     blocks=(
         security.BLOCK,
+        credentials.BLOCK,
+        certificates.BLOCK,
         provisioning.BLOCK,
         authorization.BLOCK,
         transactions.BLOCK,
+        local_list.BLOCK,
         remote_control.BLOCK,
         availability.BLOCK,
+        reservation.BLOCK,
+        smart_charging.BLOCK,
         firmware.BLOCK,
         diagnostics.BLOCK,
         data_transfer.BLOCK,
+        cost.BLOCK,
     ),
     triggers=remote_control.triggers,
     # Some charge points drop a refused stop for good, and its meterStop is what is billed.
     expendable={"StopTransaction": "transactionData"},
+    happening=happenings.happening,
+    # 4.2: "While in pending state, the following Central System initiated messages are not allowed"
+    withheld=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),
 )

@@ -1,19 +1,59 @@
-"""DataTransfer."""
+"""DataTransfer, both ways; its data is text in 1.6."""
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
+from gateway import exact_json
+from gateway.domain.commands import CommandOutcome, CommandReply
+from gateway.domain.data_transfer import DataTransferred, TransferData
 from gateway.ocpp.charge_point_services import ChargePointServices
-from gateway.ocpp.dialect import Block, Handler, Payload
-from gateway.ocpp.handlers import keeping_all
+from gateway.ocpp.dialect import Asked, Block, Handler, Payload
+from gateway.services.data_transfer import DataTransfers
+from gateway.services.station_state import StationState
 
-KEPT: Mapping[str, Payload] = {
-    "DataTransfer": {"status": "UnknownVendorId"},  # no vendor's extension is known here (4.3)
+# DataTransferStatus (7.22)
+TRANSFER_OUTCOMES: Mapping[str, CommandOutcome] = {
+    "Accepted": CommandOutcome.ACCEPTED,
+    "Rejected": CommandOutcome.REJECTED,
+    "UnknownMessageId": CommandOutcome.NOT_SUPPORTED,
+    "UnknownVendorId": CommandOutcome.NOT_SUPPORTED,
 }
 
 
 def routes(services: ChargePointServices) -> Mapping[str, Handler]:
-    """What a station sends of it."""
-    return keeping_all(services.provisioning, KEPT)
+    """What a charge point sends of it."""
+    return {"DataTransfer": partial(data_transfer, services.data_transfers)}
 
 
-BLOCK = Block(routes)
+async def data_transfer(transfers: DataTransfers, state: StationState, payload: Payload) -> Payload:
+    """DataTransfer.req."""
+    event = DataTransferred(payload["vendorId"], payload.get("messageId"), payload.get("data"))
+    answer = await transfers.received(state, event)
+    said: Payload = {"status": answer.status.value}
+    if answer.data is not None:
+        said["data"] = _text(answer.data)
+    return said
+
+
+def transfer_data(command: TransferData) -> Asked:
+    """DataTransfer.req of ours."""
+    payload: Payload = {"vendorId": command.vendor_id}
+    if command.message_id is not None:
+        payload["messageId"] = command.message_id
+    if command.data is not None:
+        payload["data"] = _text(command.data)
+    return Asked("DataTransfer", payload, _read)
+
+
+def _read(answer: Payload) -> CommandReply:
+    status = str(answer.get("status"))
+    outcome = TRANSFER_OUTCOMES.get(status, CommandOutcome.FAILED)
+    return CommandReply(outcome, status, {"data": answer.get("data")})
+
+
+def _text(data: Any) -> str:
+    return data if isinstance(data, str) else exact_json.dumps(data).decode()
+
+
+BLOCK = Block(routes, {TransferData: transfer_data})

@@ -1,8 +1,9 @@
 """RemoteStartTransaction, RemoteStopTransaction, and what a TriggerMessage lets through."""
 
-from gateway.domain.commands import RemoteStart, RemoteStop
+from gateway.domain.remote_control import RemoteStart, RemoteStop
 from gateway.ocpp.dialect import Asked, Block, Payload
 from gateway.ocpp.handlers import by_status
+from gateway.ocpp.v16.smart_charging import charging_profile
 from gateway.ocpp.v16.translate import MAX_ID_TAG, REMOTE_OUTCOMES
 
 _read = by_status(REMOTE_OUTCOMES)
@@ -15,6 +16,8 @@ def remote_start(command: RemoteStart) -> Asked | None:
     payload: Payload = {"idTag": command.id_token}
     if command.evse_id is not None:
         payload["connectorId"] = command.evse_id
+    if command.charging_profile is not None:
+        payload["chargingProfile"] = charging_profile(command.charging_profile)
     return Asked("RemoteStartTransaction", payload, _read)
 
 

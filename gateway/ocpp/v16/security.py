@@ -1,20 +1,25 @@
-"""The security white paper's messages, which come from stations that never say they have it."""
+"""The security white paper's events and signing requests, and how to ask for one."""
 
-from collections.abc import Mapping
-
-from gateway.ocpp.charge_point_services import ChargePointServices
-from gateway.ocpp.dialect import Block, Handler, Payload
-from gateway.ocpp.handlers import keeping_all
-
-KEPT: Mapping[str, Payload] = {
-    "SecurityEventNotification": {},  # A04.FR.03: SHALL be confirmed, whatever its type
-    "SignCertificate": {"status": "Rejected"},  # A02.FR.04: Accepted only if it can be signed
-}
+from gateway.domain.certificates import RequestCertificateSigning, SendCertificate, SigningUse
+from gateway.ocpp import security_messages
+from gateway.ocpp.dialect import Asked, Block
 
 
-def routes(services: ChargePointServices) -> Mapping[str, Handler]:
-    """What a station sends of it."""
-    return keeping_all(services.provisioning, KEPT)
+def certificate_signed(command: SendCertificate) -> Asked:
+    """CertificateSigned.req; 1.6 has one kind of certificate and no request id."""
+    payload = {"certificateChain": command.chain}
+    return Asked("CertificateSigned", payload, security_messages.read_status)
 
 
-BLOCK = Block(routes)
+def request_signing(command: RequestCertificateSigning) -> Asked | None:
+    """ExtendedTriggerMessage.req (A02)."""
+    if command.use != SigningUse.CHARGING_STATION:
+        return None
+    payload = {"requestedMessage": "SignChargePointCertificate"}
+    return Asked("ExtendedTriggerMessage", payload, security_messages.read_status)
+
+
+BLOCK = Block(
+    security_messages.routes,
+    {SendCertificate: certificate_signed, RequestCertificateSigning: request_signing},
+)

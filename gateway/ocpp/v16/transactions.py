@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from functools import partial
 
+from gateway.domain.reservations import ReservedStart
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.v16 import translate
+from gateway.services.cost import Costs
+from gateway.services.reservations import Reservations
 from gateway.services.station_state import StationState
 from gateway.services.transactions import TransactionService
 
@@ -14,8 +17,10 @@ def routes(services: ChargePointServices) -> Mapping[str, Handler]:
     """What a charge point sends of it."""
     return {
         "MeterValues": partial(meter_values, services.transactions),
-        "StartTransaction": partial(start_transaction, services.transactions),
-        "StopTransaction": partial(stop_transaction, services.transactions),
+        "StartTransaction": partial(
+            start_transaction, services.transactions, services.reservations
+        ),
+        "StopTransaction": partial(stop_transaction, services.transactions, services.costs),
     }
 
 
@@ -28,10 +33,20 @@ async def meter_values(
 
 
 async def start_transaction(
-    transactions: TransactionService, state: StationState, payload: Payload
+    transactions: TransactionService,
+    reservations: Reservations,
+    state: StationState,
+    payload: Payload,
 ) -> Payload:
     """StartTransaction.req: there is a transaction id whatever becomes of the token."""
-    answer = await transactions.started(state, translate.started(payload))
+    event = translate.started(payload)
+    answer = await transactions.started(state, event)
+    if event.reservation_id is not None:
+        await reservations.used(state, event.reservation_id)
+    elif answer.authorization.accepted:
+        group_id = answer.authorization.group
+        start = ReservedStart(event.evse_id, event.token.uid, event.at, group_id)
+        await reservations.started(state, start)
     return {
         "idTagInfo": translate.id_tag_info(answer.authorization),
         "transactionId": int(answer.transaction_id),
@@ -39,10 +54,12 @@ async def start_transaction(
 
 
 async def stop_transaction(
-    transactions: TransactionService, state: StationState, payload: Payload
+    transactions: TransactionService, costs: Costs, state: StationState, payload: Payload
 ) -> Payload:
     """StopTransaction.req: idTagInfo only for a stop that came with a token."""
-    decision = await transactions.stopped(state, translate.stopped(payload))
+    event = translate.stopped(payload)
+    decision = await transactions.stopped(state, event)
+    costs.ended(state, event.transaction_id)
     return {} if decision is None else {"idTagInfo": translate.id_tag_info(decision)}
 
 

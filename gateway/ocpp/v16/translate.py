@@ -17,7 +17,7 @@ from gateway.domain.events import (
     TransactionStopped,
 )
 from gateway.domain.meter import Measurand, Reading, ReadingContext, Sample
-from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef
+from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, fitted
 from gateway.ocpp import wire
 from gateway.ocpp.dialect import Refused
 
@@ -62,6 +62,7 @@ REMOTE_OUTCOMES: Mapping[str, CommandOutcome] = {
 
 def booted(payload: Payload) -> Booted:
     """BootNotification.req."""
+    wire.tally.noticed += 1  # whoever boots is looked at
     return Booted(
         vendor=payload["chargePointVendor"],
         model=payload["chargePointModel"],
@@ -128,6 +129,8 @@ def _history(meter_values: Any) -> tuple[Reading, ...]:
 def metered(payload: Payload) -> MeterReported:
     """MeterValues.req; without transactionId none is guessed (ocpp-rules 12)."""
     transaction_id = wire.optional_integer(payload, "transactionId")
+    if transaction_id is None:
+        wire.tally.noticed += 1  # it may be meant for one
     return MeterReported(
         wire.evse_number(payload["connectorId"], "connectorId"),
         wire.readings(payload["meterValue"], sample),
@@ -157,7 +160,8 @@ def id_tag_info(authorization: Authorization) -> Payload:
     info: Payload = {}
     if authorization.expires_at is not None:
         info["expiryDate"] = timestamps.to_text(authorization.expires_at)
-    if authorization.group_id and len(authorization.group_id) <= MAX_ID_TAG:
-        info["parentIdTag"] = authorization.group_id
+    if authorization.group:
+        # fitted alike in every answer: the station only compares it
+        info["parentIdTag"] = fitted(authorization.group, MAX_ID_TAG)
     info["status"] = ID_TAG_STATUSES[authorization.status]
     return info

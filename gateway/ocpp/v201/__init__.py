@@ -7,10 +7,15 @@ from gateway.ocpp.schemas import Rule
 from gateway.ocpp.v201 import (
     authorization,
     availability,
+    certificates,
+    cost,
+    credentials,
     data_transfer,
     diagnostics,
     display,
     firmware,
+    happenings,
+    local_list,
     provisioning,
     remote_control,
     reservation,
@@ -22,15 +27,19 @@ from gateway.ocpp.v201 import (
 # The functional blocks of part 2, in its order.
 BLOCKS = (
     security.BLOCK,
+    credentials.BLOCK,
     provisioning.BLOCK,
     authorization.BLOCK,
     transactions.BLOCK,
+    local_list.BLOCK,
     remote_control.BLOCK,
     availability.BLOCK,
     reservation.BLOCK,
+    cost.BLOCK,
     smart_charging.BLOCK,
     firmware.BLOCK,
     diagnostics.BLOCK,
+    certificates.BLOCK,
     display.BLOCK,
     data_transfer.BLOCK,
 )
@@ -55,4 +64,7 @@ DIALECT = Dialect(
     blocks=BLOCKS,
     triggers=remote_control.triggers,
     expendable={},
+    happening=happenings.happening,
+    withheld=frozenset({"RequestStartTransaction", "RequestStopTransaction"}),  # B02.FR.05
+    later=schemas.v21(),
 )

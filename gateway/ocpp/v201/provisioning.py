@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from functools import partial
 
+from gateway.domain.device_model import RequestBaseReport
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Block, Handler, Payload
-from gateway.ocpp.handlers import boot_answer, heartbeat, keeping
-from gateway.ocpp.v201 import translate
+from gateway.ocpp.handlers import boot_answer, heartbeat
+from gateway.ocpp.v201 import reports, translate, variables
 from gateway.services.provisioning import Provisioning
 from gateway.services.station_state import StationState
 
@@ -16,7 +17,7 @@ def routes(services: ChargePointServices) -> Mapping[str, Handler]:
     return {
         "BootNotification": partial(boot_notification, services.provisioning),
         "Heartbeat": partial(heartbeat, services.now),
-        "NotifyReport": keeping(services.provisioning, "NotifyReport", {}),
+        "NotifyReport": reports.reporting(services.reports, reports.notify_report),
     }
 
 
@@ -27,4 +28,4 @@ async def boot_notification(
     return boot_answer(await provisioning.booted(state, translate.booted(payload)))
 
 
-BLOCK = Block(routes)
+BLOCK = Block(routes, {**variables.ASKS, RequestBaseReport: reports.get_base_report})

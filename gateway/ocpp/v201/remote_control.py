@@ -1,13 +1,32 @@
 """Block F, Remote Control."""
 
-from gateway.domain.commands import RemoteStart, RemoteStop
+from dataclasses import replace
+
+from gateway.domain.commands import CommandReply
+from gateway.domain.remote_control import RemoteStart, RemoteStop
 from gateway.ocpp.dialect import Asked, Block, Payload
 from gateway.ocpp.handlers import by_status
+from gateway.ocpp.v201.smart_charging import charging_profile
 from gateway.ocpp.v201.translate import ID_TOKEN_TYPES, MAX_ID_TOKEN, REQUEST_OUTCOMES
 
-_SIGNING = frozenset({"SignChargingStationCertificate", "SignV2GCertificate"})
+# Of 2.1 too; all of them make the station send SignCertificate.
+_SIGNING = frozenset(
+    {
+        "SignChargingStationCertificate",
+        "SignCombinedCertificate",
+        "SignV2GCertificate",
+        "SignV2G20Certificate",
+    }
+)
 
 _read = by_status(REQUEST_OUTCOMES)
+
+
+def _read_start(answer: Payload) -> CommandReply:
+    """With the id of the transaction, if the station has begun it already (ocpp-rules 26)."""
+    reply = _read(answer)
+    transaction_id = answer.get("transactionId")
+    return reply if not transaction_id else replace(reply, data={"transaction_id": transaction_id})
 
 
 def request_start(command: RemoteStart) -> Asked | None:
@@ -18,7 +37,9 @@ def request_start(command: RemoteStart) -> Asked | None:
     payload: Payload = {"remoteStartId": command.remote_start_id, "idToken": id_token}
     if command.evse_id is not None:
         payload["evseId"] = command.evse_id
-    return Asked("RequestStartTransaction", payload, _read)
+    if command.charging_profile is not None:
+        payload["chargingProfile"] = charging_profile(command.charging_profile)
+    return Asked("RequestStartTransaction", payload, _read_start)
 
 
 def request_stop(command: RemoteStop) -> Asked:

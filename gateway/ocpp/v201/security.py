@@ -1,22 +1,35 @@
-"""Block A, Security, and the certificates of block M."""
+"""Block A, Security: security events, and the charging station's own certificates."""
 
 from collections.abc import Mapping
 
-from gateway.ocpp.charge_point_services import ChargePointServices
-from gateway.ocpp.dialect import Block, Handler, Payload
-from gateway.ocpp.handlers import keeping_all
+from gateway.domain.certificates import RequestCertificateSigning, SendCertificate, SigningUse
+from gateway.ocpp import security_messages
+from gateway.ocpp.dialect import Asked, Block, Payload
 
-KEPT: Mapping[str, Payload] = {
-    "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},  # no contract pool here
-    "GetCertificateStatus": {"status": "Failed"},  # no OCSP here
-    "SecurityEventNotification": {},  # A04.FR.03: SHALL be confirmed, whatever its type
-    "SignCertificate": {"status": "Rejected"},  # A02.FR.04: Accepted only if it can be signed
+TRIGGERS: Mapping[str, str] = {
+    SigningUse.CHARGING_STATION: "SignChargingStationCertificate",
+    SigningUse.V2G: "SignV2GCertificate",
+    SigningUse.V2G_20: "SignV2G20Certificate",  # 2.1; a 2.0.1 schema refuses it
 }
 
 
-def routes(services: ChargePointServices) -> Mapping[str, Handler]:
-    """What a station sends of it."""
-    return keeping_all(services.provisioning, KEPT)
+def certificate_signed(command: SendCertificate) -> Asked:
+    """CertificateSignedRequest; the type is echoed if the request had one (A02.FR.14)."""
+    payload: Payload = {"certificateChain": command.chain}
+    if command.use is not None:
+        payload["certificateType"] = command.use
+    return Asked("CertificateSigned", payload, security_messages.read_status)
 
 
-BLOCK = Block(routes)
+def request_signing(command: RequestCertificateSigning) -> Asked | None:
+    """TriggerMessageRequest (A02, F06)."""
+    trigger = TRIGGERS.get(command.use)
+    if trigger is None:
+        return None
+    return Asked("TriggerMessage", {"requestedMessage": trigger}, security_messages.read_status)
+
+
+BLOCK = Block(
+    security_messages.routes,
+    {SendCertificate: certificate_signed, RequestCertificateSigning: request_signing},
+)

@@ -16,7 +16,7 @@ from gateway.domain.events import (
     TransactionReported,
 )
 from gateway.domain.meter import Measurand, ReadingContext, Sample
-from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, TokenType
+from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, TokenType, fitted
 from gateway.ocpp import wire
 
 Payload = dict[str, Any]
@@ -59,7 +59,12 @@ TOKEN_TYPES: Mapping[str, tuple[TokenType, ...]] = {
     "KeyCode": (TokenType.OTHER,),  # typed in at the station
     "Local": (TokenType.AD_HOC_USER, TokenType.OTHER),  # made by the station, e.g. for a payment
     "MacAddress": (TokenType.OTHER,),  # the car's
+    # 2.1, where the type is a free text; some 2.0.1 stations use these words too (ocpp-rules 32).
+    "DirectPayment": (TokenType.AD_HOC_USER, TokenType.OTHER),  # a payment terminal's reference
+    "EVCCID": (TokenType.OTHER,),  # the car's controller
+    "VIN": (TokenType.OTHER,),  # the car's number
 }
+OF_NO_KNOWN_TYPE = (TokenType.OTHER,)  # "a predefined set of strings for more flexibility" (2.1)
 
 NO_AUTHORIZATION = "NoAuthorization"  # the type of no token at all: always allowed
 
@@ -92,6 +97,7 @@ REQUEST_OUTCOMES: Mapping[str, CommandOutcome] = {
 
 def booted(payload: Payload) -> Booted:
     """BootNotificationRequest."""
+    wire.tally.noticed += 1  # whoever boots is looked at
     station = payload["chargingStation"]
     return Booted(
         vendor=station["vendorName"],
@@ -122,7 +128,8 @@ def token(id_token: Payload | None) -> TokenRef | None:
     """An IdToken; NoAuthorization is the absence of one."""
     if id_token is None or id_token["type"] == NO_AUTHORIZATION:
         return None
-    return TokenRef(id_token["idToken"], TOKEN_TYPES[id_token["type"]])
+    types = TOKEN_TYPES.get(id_token["type"], OF_NO_KNOWN_TYPE)
+    return TokenRef(id_token["idToken"], types)
 
 
 def transaction(payload: Payload) -> TransactionReported:
@@ -183,6 +190,11 @@ def id_token_info(authorization: Authorization) -> Payload:
     info: Payload = {"status": ID_TOKEN_STATUSES[authorization.status]}
     if authorization.expires_at is not None:
         info["cacheExpiryDateTime"] = timestamps.to_text(authorization.expires_at)
-    if authorization.group_id and len(authorization.group_id) <= MAX_ID_TOKEN:
-        info["groupIdToken"] = {"idToken": authorization.group_id, "type": "Central"}
+    if authorization.language:
+        info["language1"] = authorization.language
+    if authorization.evse_ids:
+        info["evseId"] = list(authorization.evse_ids)
+    if authorization.group:
+        group = fitted(authorization.group, MAX_ID_TOKEN)
+        info["groupIdToken"] = {"idToken": group, "type": "Central"}
     return info

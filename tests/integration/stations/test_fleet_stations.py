@@ -6,200 +6,42 @@ import json
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import ocpp.messages
 import pytest
-from ocpp.messages import Call, CallResult
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 
 from simulators.charge_point import (
     BackOff,
     Event,
     NotAuthorizedError,
     SimulatedChargePoint,
-    StationSettings,
     Transaction,
     VirtualClock,
 )
 
-SUBPROTOCOLS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1"}
 VERSIONS = ["1.6", "2.0.1"]
 
 
-class Csms:
-    """Accepts every station, validates every frame, and remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.requests: list[tuple[str, dict[str, Any]]] = []
-        self.headers: list[str | None] = []
-        self.paths: list[str] = []
-        self.violations: list[str] = []
-        self.message_ids: list[str] = []
-        self.boot_answers: list[tuple[str, int]] = []
-        self.token_status = "Accepted"
-        self.mute: Callable[[str, dict[str, Any]], bool] = lambda _action, _payload: False
-        self.refuse: Callable[[str], bool] = lambda _action: False
-        self._sockets: list[ServerConnection] = []
-        self._pending: dict[str, asyncio.Future[list[Any]]] = {}
-        self._transaction_ids = count(70_001)
-        self._started: dict[str, int] = {}
-        self._call_ids = count(1)
-        self._heard = asyncio.Event()
-
-    async def serve(self, socket: ServerConnection) -> None:
-        assert socket.request is not None
-        self.headers.append(socket.request.headers.get("Authorization"))
-        self.paths.append(socket.request.path)
-        self._sockets.append(socket)
-        version = SUBPROTOCOLS[str(socket.subprotocol)]
-        try:
-            async for frame in socket:
-                await self._hear(socket, version, json.loads(frame))
-        except ConnectionClosed:
-            pass
-        finally:
-            self._sockets.remove(socket)
-
-    async def call(
-        self, action: str, payload: dict[str, Any], *, correct: bool = True
-    ) -> dict[str, Any]:
-        """Calls the one station that is connected; a CALLERROR comes back as {"error": code}."""
-        socket = self._sockets[-1]
-        version = SUBPROTOCOLS[str(socket.subprotocol)]
-        message_id = f"csms-{next(self._call_ids)}"
-        if correct:
-            await self._validate(Call(message_id, action, payload), version)
-        self._pending[message_id] = asyncio.get_running_loop().create_future()
-        await socket.send(json.dumps([2, message_id, action, payload]))
-        answer = await asyncio.wait_for(self._pending[message_id], 5)
-        if answer[0] == 4:
-            return {"error": answer[2]}
-        await self._validate(CallResult(message_id, answer[2], action=action), version)
-        return dict(answer[2])
-
-    def told(self, action: str) -> list[dict[str, Any]]:
-        return [payload for name, payload in self.requests if name == action]
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        return [event for event in self.told("TransactionEvent") if event["eventType"] == kind]
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():
-                self._heard.clear()
-                await self._heard.wait()
-
-    async def _hear(self, socket: ServerConnection, version: str, frame: list[Any]) -> None:
-        if frame[0] != 2:
-            if frame[1] in self._pending:
-                self._pending.pop(frame[1]).set_result(frame)
-            return
-        _, message_id, action, payload = frame
-        await self._validate(Call(message_id, action, payload), version)
-        self.message_ids.append(message_id)
-        self.requests.append((action, payload))
-        self._heard.set()
-        if self.mute(action, payload):
-            return
-        if self.refuse(action):
-            await socket.send(json.dumps([4, message_id, "InternalError", "no", {}]))
-            return
-        answer = self._answer(version, action, payload)
-        await self._validate(CallResult(message_id, answer, action=action), version)
-        await socket.send(json.dumps([3, message_id, answer]))
-
-    async def _validate(self, message: Any, version: str) -> None:
-        try:
-            await ocpp.messages.validate_payload(message, version)
-        except Exception as error:
-            self.violations.append(f"{message}: {error}")
-
-    def _answer(self, version: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
-        info = {"status": self.token_status}
-        match action:
-            case "BootNotification":
-                status, interval = (
-                    self.boot_answers.pop(0) if self.boot_answers else ("Accepted", 300)
-                )
-                return {"status": status, "interval": interval, "currentTime": _now()}
-            case "Heartbeat":
-                return {"currentTime": _now()}
-            case "Authorize":
-                return {"idTagInfo" if version == "1.6" else "idTokenInfo": info}
-            case "StartTransaction":
-                return {"transactionId": self._id_for(payload), "idTagInfo": info}
-            case "TransactionEvent" if "idToken" in payload:
-                return {"idTokenInfo": info}
-        return {}
-
-    def _id_for(self, payload: dict[str, Any]) -> int:
-        key = json.dumps(payload, sort_keys=True)
-        if key not in self._started:
-            self._started[key] = next(self._transaction_ids)
-        return self._started[key]
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@asynccontextmanager
-async def running_csms(port: int = 0) -> AsyncIterator[Csms]:
-    csms = Csms()
-    async with serve(csms.serve, "127.0.0.1", port, subprotocols=list(SUBPROTOCOLS)) as server:  # type: ignore[arg-type]  # plain strings are subprotocols
-        port = next(iter(server.sockets)).getsockname()[1]
-        csms.url = f"ws://127.0.0.1:{port}/ocpp"
-        yield csms
-    assert csms.violations == []
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[Csms]:
-    async with running_csms() as running:
-        yield running
-
-
-@asynccontextmanager
-async def station_at(
-    csms: Csms, version: str, *, settings: StationSettings | None = None, **more: Any
-) -> AsyncIterator[SimulatedChargePoint]:
-    station = SimulatedChargePoint(
-        csms.url,
-        "SIM 1",
-        version,  # type: ignore[arg-type]  # parametrised
-        clock=VirtualClock(3600, timedelta(days=30)),
-        settings=settings or StationSettings(message_retry_interval=0),
-        back_off=BackOff(first=0.02, most=0.1),
-        seed=7,
-        **more,
-    )
-    async with station:
-        await station.until_connected()
-        yield station
-
-
-def started(csms: Csms) -> list[dict[str, Any]]:
+def started(csms: Any) -> list[dict[str, Any]]:
     return csms.told("StartTransaction") + csms.events("Started")
 
 
-def stopped(csms: Csms) -> list[dict[str, Any]]:
+def stopped(csms: Any) -> list[dict[str, Any]]:
     return csms.told("StopTransaction") + csms.events("Ended")
 
 
-def timestamps(csms: Csms) -> list[str]:
+def timestamps(csms: Any) -> list[str]:
     return [payload["timestamp"] for _, payload in csms.requests if "timestamp" in payload]
 
 
-async def test_a_station_boots_and_reports_itself_and_every_connector_in_1_6(csms: Csms) -> None:
+async def test_a_station_boots_and_reports_itself_and_every_connector_in_1_6(
+    station_at: Any, csms: Any
+) -> None:
     async with station_at(csms, "1.6", connectors=2):
         await csms.until(lambda: len(csms.told("StatusNotification")) == 3)
     assert csms.requests[0][0] == "BootNotification"
@@ -208,7 +50,9 @@ async def test_a_station_boots_and_reports_itself_and_every_connector_in_1_6(csm
     assert csms.paths == ["/ocpp/SIM%201"]
 
 
-async def test_a_station_boots_and_reports_every_connector_in_2_0_1(csms: Csms) -> None:
+async def test_a_station_boots_and_reports_every_connector_in_2_0_1(
+    station_at: Any, csms: Any
+) -> None:
     async with station_at(csms, "2.0.1", connectors=2):
         await csms.until(lambda: len(csms.told("StatusNotification")) == 2)
     assert csms.requests[0][0] == "BootNotification"
@@ -217,7 +61,9 @@ async def test_a_station_boots_and_reports_every_connector_in_2_0_1(csms: Csms) 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_station_sends_its_password_as_http_basic(csms: Csms, version: str) -> None:
+async def test_a_station_sends_its_password_as_http_basic(
+    station_at: Any, csms: Any, version: str
+) -> None:
     async with station_at(csms, version, password=b"k\x00:\xff"):
         pass
     expected = base64.b64encode(b"SIM 1:k\x00:\xff").decode()
@@ -225,14 +71,18 @@ async def test_a_station_sends_its_password_as_http_basic(csms: Csms, version: s
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_station_boots_again_until_it_is_accepted(csms: Csms, version: str) -> None:
+async def test_a_station_boots_again_until_it_is_accepted(
+    station_at: Any, csms: Any, version: str
+) -> None:
     csms.boot_answers = [("Pending", 1), ("Accepted", 300)]
     async with station_at(csms, version):
         assert len(csms.told("BootNotification")) == 2
         assert [action for action, _ in csms.requests[:2]] == ["BootNotification"] * 2
 
 
-async def test_a_whole_1_6_session_is_told_with_exact_meter_values(csms: Csms) -> None:
+async def test_a_whole_1_6_session_is_told_with_exact_meter_values(
+    station_at: Any, csms: Any
+) -> None:
     async with station_at(csms, "1.6") as station:
         transaction = await station.charge(1, "04A1B2", energy_wh=5_000)
         await station.until_acknowledged(transaction)
@@ -252,7 +102,9 @@ async def test_a_whole_1_6_session_is_told_with_exact_meter_values(csms: Csms) -
     ]  # fmt: skip
 
 
-async def test_periodic_samples_of_1_6_carry_the_transaction_and_rise(csms: Csms) -> None:
+async def test_periodic_samples_of_1_6_carry_the_transaction_and_rise(
+    station_at: Any, csms: Any
+) -> None:
     async with station_at(csms, "1.6") as station:
         transaction = await station.charge(1, "04A1B2", duration=1_800)
         await station.until_acknowledged(transaction)
@@ -265,7 +117,9 @@ async def test_periodic_samples_of_1_6_carry_the_transaction_and_rise(csms: Csms
     assert all(before <= after for before, after in pairwise(bounds))
 
 
-async def test_a_whole_2_0_1_session_is_told_as_transaction_events(csms: Csms) -> None:
+async def test_a_whole_2_0_1_session_is_told_as_transaction_events(
+    station_at: Any, csms: Any
+) -> None:
     """ocpp-rules 21 to 23: Started, Updated, Ended with rising seqNo and charging states."""
     async with station_at(csms, "2.0.1") as station:
         transaction = await station.charge(2, "04A1B2", energy_wh=5_000)
@@ -294,7 +148,7 @@ async def test_a_whole_2_0_1_session_is_told_as_transaction_events(csms: Csms) -
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_timestamps_rise_strictly_and_never_lie_in_the_future(
-    csms: Csms, version: str
+    station_at: Any, csms: Any, version: str
 ) -> None:
     async with station_at(csms, version) as station:
         transaction = await station.charge(1, "04A1B2", energy_wh=2_000)
@@ -311,7 +165,7 @@ async def test_timestamps_rise_strictly_and_never_lie_in_the_future(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_refused_token_starts_nothing(csms: Csms, version: str) -> None:
+async def test_a_refused_token_starts_nothing(station_at: Any, csms: Any, version: str) -> None:
     csms.token_status = "Blocked"
     async with station_at(csms, version) as station:
         with pytest.raises(NotAuthorizedError) as refusal:
@@ -322,7 +176,7 @@ async def test_a_refused_token_starts_nothing(csms: Csms, version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_transaction_whose_token_is_refused_at_its_start_ends_deauthorized(
-    csms: Csms, version: str
+    station_at: Any, csms: Any, version: str
 ) -> None:
     async with station_at(csms, version) as station:
         csms.token_status = "Invalid"
@@ -334,7 +188,7 @@ async def test_a_transaction_whose_token_is_refused_at_its_start_ends_deauthoriz
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_start_whose_answer_was_lost_is_sent_again_with_the_same_payload(
-    csms: Csms, version: str
+    station_at: Any, csms: Any, version: str
 ) -> None:
     """fault R2: a new message id, the same content; what follows waits for the answer."""
     first_of_kind = {"1.6": "StartTransaction", "2.0.1": "TransactionEvent"}[version]
@@ -359,7 +213,7 @@ async def test_a_start_whose_answer_was_lost_is_sent_again_with_the_same_payload
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_transaction_goes_on_offline_and_is_told_in_order_afterwards(
-    csms: Csms, version: str
+    station_at: Any, csms: Any, version: str
 ) -> None:
     async with station_at(csms, version) as station:
         await station.plug_in(1)
@@ -388,7 +242,7 @@ async def test_a_transaction_goes_on_offline_and_is_told_in_order_afterwards(
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_message_that_is_always_refused_is_given_up_after_the_attempts(
-    csms: Csms, version: str
+    station_at: Any, csms: Any, version: str
 ) -> None:
     stop_action = {"1.6": "StopTransaction", "2.0.1": "TransactionEvent"}[version]
     async with station_at(csms, version) as station:
@@ -403,7 +257,9 @@ async def test_a_message_that_is_always_refused_is_given_up_after_the_attempts(
     assert not transaction.acknowledged
 
 
-async def test_a_remote_start_and_stop_of_1_6_really_start_and_stop(csms: Csms) -> None:
+async def test_a_remote_start_and_stop_of_1_6_really_start_and_stop(
+    station_at: Any, csms: Any
+) -> None:
     async with station_at(csms, "1.6") as station:
         answer = await csms.call("RemoteStartTransaction", {"idTag": "APP1", "connectorId": 1})
         assert answer == {"status": "Accepted"}
@@ -417,7 +273,9 @@ async def test_a_remote_start_and_stop_of_1_6_really_start_and_stop(csms: Csms) 
     assert csms.told("Authorize") == []
 
 
-async def test_a_remote_start_and_stop_of_2_0_1_really_start_and_stop(csms: Csms) -> None:
+async def test_a_remote_start_and_stop_of_2_0_1_really_start_and_stop(
+    station_at: Any, csms: Any
+) -> None:
     """ocpp-rules 26: the Started event carries the remoteStartId."""
     token = {"idToken": "APP1", "type": "Central"}
     async with station_at(csms, "2.0.1") as station:
@@ -436,7 +294,9 @@ async def test_a_remote_start_and_stop_of_2_0_1_really_start_and_stop(csms: Csms
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_remote_start_on_a_busy_connector_is_rejected(csms: Csms, version: str) -> None:
+async def test_a_remote_start_on_a_busy_connector_is_rejected(
+    station_at: Any, csms: Any, version: str
+) -> None:
     token = {"idToken": "APP1", "type": "Central"}
     calls = {
         "1.6": ("RemoteStartTransaction", {"idTag": "APP1", "connectorId": 1}),
@@ -451,7 +311,7 @@ async def test_a_remote_start_on_a_busy_connector_is_rejected(csms: Csms, versio
         assert await csms.call(*calls[version]) == {"status": "Rejected"}
 
 
-async def test_a_soft_reset_ends_transactions_then_boots_again(csms: Csms) -> None:
+async def test_a_soft_reset_ends_transactions_then_boots_again(station_at: Any, csms: Any) -> None:
     async with station_at(csms, "1.6") as station:
         await station.plug_in(1)
         transaction = station.start_transaction(1, "04A1B2")
@@ -461,7 +321,9 @@ async def test_a_soft_reset_ends_transactions_then_boots_again(csms: Csms) -> No
     assert csms.told("StopTransaction")[0]["reason"] == "SoftReset"
 
 
-async def test_an_immediate_reset_of_2_0_1_ends_transactions_then_boots_again(csms: Csms) -> None:
+async def test_an_immediate_reset_of_2_0_1_ends_transactions_then_boots_again(
+    station_at: Any, csms: Any
+) -> None:
     async with station_at(csms, "2.0.1") as station:
         await station.plug_in(1)
         transaction = station.start_transaction(1, "04A1B2")
@@ -475,7 +337,7 @@ async def test_an_immediate_reset_of_2_0_1_ends_transactions_then_boots_again(cs
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_unknown_actions_are_not_implemented_and_unoffered_ones_not_supported(
-    csms: Csms, version: str
+    station_at: Any, csms: Any, version: str
 ) -> None:
     async with station_at(csms, version):
         answers = [
@@ -485,7 +347,7 @@ async def test_unknown_actions_are_not_implemented_and_unoffered_ones_not_suppor
     assert answers == [{"error": "NotImplemented"}, {"error": "NotSupported"}]
 
 
-async def test_1_6_configuration_is_read_and_changed(csms: Csms) -> None:
+async def test_1_6_configuration_is_read_and_changed(station_at: Any, csms: Any) -> None:
     async with station_at(csms, "1.6") as station:
         changed = {"key": "MeterValueSampleInterval", "value": "15"}
         assert await csms.call("ChangeConfiguration", changed) == {"status": "Accepted"}
@@ -500,7 +362,7 @@ async def test_1_6_configuration_is_read_and_changed(csms: Csms) -> None:
         assert len((await csms.call("GetConfiguration", {}))["configurationKey"]) > 10
 
 
-async def test_2_0_1_variables_are_read_and_changed(csms: Csms) -> None:
+async def test_2_0_1_variables_are_read_and_changed(station_at: Any, csms: Any) -> None:
     interval = {
         "component": {"name": "SampledDataCtrlr"},
         "variable": {"name": "TxUpdatedInterval"},
@@ -517,7 +379,7 @@ async def test_2_0_1_variables_are_read_and_changed(csms: Csms) -> None:
         assert station.settings.sample_interval == 15
 
 
-async def test_a_base_report_comes_in_parts(csms: Csms) -> None:
+async def test_a_base_report_comes_in_parts(station_at: Any, csms: Any) -> None:
     """ocpp-rules 27."""
     async with station_at(csms, "2.0.1"):
         asked = {"requestId": 5, "reportBase": "FullInventory"}
@@ -530,7 +392,9 @@ async def test_a_base_report_comes_in_parts(csms: Csms) -> None:
     assert len(reports) > 1
 
 
-async def test_a_new_authorization_key_counts_from_the_next_connection(csms: Csms) -> None:
+async def test_a_new_authorization_key_counts_from_the_next_connection(
+    station_at: Any, csms: Any
+) -> None:
     async with station_at(csms, "1.6", password="old password here") as station:
         key = {"key": "AuthorizationKey", "value": "00ff3a" + "41" * 15}
         assert await csms.call("ChangeConfiguration", key) == {"status": "Accepted"}
@@ -542,7 +406,7 @@ async def test_a_new_authorization_key_counts_from_the_next_connection(csms: Csm
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_availability_changes_now_when_idle_and_later_when_charging(
-    csms: Csms, version: str
+    station_at: Any, csms: Any, version: str
 ) -> None:
     """ocpp-rules 17."""
     out_of_service = {
@@ -559,7 +423,9 @@ async def test_availability_changes_now_when_idle_and_later_when_charging(
         assert await csms.call("ChangeAvailability", out_of_service) == {"status": "Accepted"}
 
 
-async def test_a_reservation_keeps_others_out_and_is_used_by_its_token(csms: Csms) -> None:
+async def test_a_reservation_keeps_others_out_and_is_used_by_its_token(
+    station_at: Any, csms: Any
+) -> None:
     expiry = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
     reserve = {"connectorId": 1, "expiryDate": expiry, "idTag": "MINE", "reservationId": 9}
     other = {"idTag": "OTHER", "connectorId": 1}
@@ -573,7 +439,9 @@ async def test_a_reservation_keeps_others_out_and_is_used_by_its_token(csms: Csm
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_reservation_expires_and_can_be_cancelled(csms: Csms, version: str) -> None:
+async def test_a_reservation_expires_and_can_be_cancelled(
+    station_at: Any, csms: Any, version: str
+) -> None:
     def reserve(number: int, seconds: float) -> dict[str, Any]:
         expiry = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
         if version == "1.6":
@@ -596,7 +464,9 @@ async def test_a_reservation_expires_and_can_be_cancelled(csms: Csms, version: s
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_charging_profile_bounds_the_power(csms: Csms, version: str) -> None:
+async def test_a_charging_profile_bounds_the_power(
+    station_at: Any, csms: Any, version: str
+) -> None:
     schedule = {
         "chargingRateUnit": "W",
         "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 0}],
@@ -632,7 +502,9 @@ async def test_a_charging_profile_bounds_the_power(csms: Csms, version: str) -> 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_unlocking_answers_in_the_versions_words(csms: Csms, version: str) -> None:
+async def test_unlocking_answers_in_the_versions_words(
+    station_at: Any, csms: Any, version: str
+) -> None:
     """ocpp-rules 17."""
     if version == "1.6":
         known, unknown, word = {"connectorId": 1}, {"connectorId": 9}, "NotSupported"
@@ -645,7 +517,7 @@ async def test_unlocking_answers_in_the_versions_words(csms: Csms, version: str)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_triggered_messages_come(csms: Csms, version: str) -> None:
+async def test_triggered_messages_come(station_at: Any, csms: Any, version: str) -> None:
     async with station_at(csms, version):
         for message in ("Heartbeat", "MeterValues", "BootNotification"):
             answer = await csms.call("TriggerMessage", {"requestedMessage": message})
@@ -656,11 +528,14 @@ async def test_triggered_messages_come(csms: Csms, version: str) -> None:
         answer = await csms.call(
             "TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}
         )
-        assert answer == {"status": "NotImplemented"}
+        assert answer == {"status": "Accepted"}
+        await csms.until(lambda: csms.told("FirmwareStatusNotification") == [{"status": "Idle"}])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_the_local_list_is_kept_and_decides_offline(csms: Csms, version: str) -> None:
+async def test_the_local_list_is_kept_and_decides_offline(
+    station_at: Any, csms: Any, version: str
+) -> None:
     if version == "1.6":
         entry = {"idTag": "BAD", "idTagInfo": {"status": "Blocked"}}
         update = {"listVersion": 4, "updateType": "Full", "localAuthorizationList": [entry]}
@@ -679,13 +554,13 @@ async def test_the_local_list_is_kept_and_decides_offline(csms: Csms, version: s
         assert await station.present_token("ANY", 1) == "Accepted"
 
 
-async def test_data_transfer_of_an_unknown_vendor_is_said_so(csms: Csms) -> None:
+async def test_data_transfer_of_an_unknown_vendor_is_said_so(station_at: Any, csms: Any) -> None:
     async with station_at(csms, "1.6"):
         answer = await csms.call("DataTransfer", {"vendorId": "nobody"})
         assert answer == {"status": "UnknownVendorId"}
 
 
-async def test_a_fault_is_reported_with_its_error_code(csms: Csms) -> None:
+async def test_a_fault_is_reported_with_its_error_code(station_at: Any, csms: Any) -> None:
     async with station_at(csms, "1.6") as station:
         station.set_fault(1, "GroundFailure")
         await csms.until(
@@ -694,14 +569,16 @@ async def test_a_fault_is_reported_with_its_error_code(csms: Csms) -> None:
     assert csms.told("StatusNotification")[-1]["errorCode"] == "GroundFailure"
 
 
-async def test_a_raw_frame_goes_out_as_it_is(csms: Csms) -> None:
+async def test_a_raw_frame_goes_out_as_it_is(station_at: Any, csms: Any) -> None:
     async with station_at(csms, "1.6") as station:
         await station.send_raw('[2,"raw-1","Heartbeat",{}]')
         await csms.until(lambda: "raw-1" in csms.message_ids)
         await station.until_connected()
 
 
-async def test_the_end_of_a_station_is_a_stop_that_the_csms_hears(csms: Csms) -> None:
+async def test_the_end_of_a_station_is_a_stop_that_the_csms_hears(
+    station_at: Any, csms: Any
+) -> None:
     transaction: Transaction
     async with station_at(csms, "2.0.1") as station:
         await station.plug_in(1)
@@ -710,7 +587,9 @@ async def test_the_end_of_a_station_is_a_stop_that_the_csms_hears(csms: Csms) ->
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_boot_in_mid_transaction_ends_nothing(csms: Csms, version: str) -> None:
+async def test_a_boot_in_mid_transaction_ends_nothing(
+    station_at: Any, csms: Any, version: str
+) -> None:
     """ocpp-rules 20."""
     async with station_at(csms, version) as station:
         await station.plug_in(1)
@@ -726,7 +605,8 @@ async def test_a_boot_in_mid_transaction_ends_nothing(csms: Csms, version: str) 
 
 
 async def test_a_remote_start_does_not_take_a_connector_from_a_driver_at_the_reader(
-    csms: Csms,
+    station_at: Any,
+    csms: Any,
 ) -> None:
     async with station_at(csms, "1.6") as station:
         csms.mute = lambda action, _payload: action == "Authorize"
@@ -742,7 +622,9 @@ async def test_a_remote_start_does_not_take_a_connector_from_a_driver_at_the_rea
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_visit_ends_when_the_csms_stops_it(csms: Csms, version: str) -> None:
+async def test_a_visit_ends_when_the_csms_stops_it(
+    station_at: Any, csms: Any, version: str
+) -> None:
     async with station_at(csms, version) as station:
         visit = asyncio.create_task(station.charge(1, "04A1B2", duration=10_000_000))
         transaction = await station.until_transaction(1)
@@ -758,7 +640,9 @@ async def test_a_visit_ends_when_the_csms_stops_it(csms: Csms, version: str) -> 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_the_reader_survives_malformed_frames(csms: Csms, version: str) -> None:
+async def test_the_reader_survives_malformed_frames(
+    station_at: Any, csms: Any, version: str
+) -> None:
     async with station_at(csms, version):
         for frame in ("no json", "{}", "[]", "[2]", "[9]", '[2,"a",{},{}]', '[3,"b",{}]', "null"):
             await csms._sockets[-1].send(frame)
@@ -767,7 +651,7 @@ async def test_the_reader_survives_malformed_frames(csms: Csms, version: str) ->
         await csms.until(lambda: bool(csms.told("Heartbeat")))
 
 
-async def test_a_wrong_payload_is_refused_in_the_words_of_1_6(csms: Csms) -> None:
+async def test_a_wrong_payload_is_refused_in_the_words_of_1_6(station_at: Any, csms: Any) -> None:
     """ocpp-rules 4."""
     async with station_at(csms, "1.6"):
         answer = await csms.call("Reset", {"type": "Soft", "x": 1}, correct=False)
@@ -775,7 +659,9 @@ async def test_a_wrong_payload_is_refused_in_the_words_of_1_6(csms: Csms) -> Non
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_transaction_survives_the_death_of_the_csms(version: str) -> None:
+async def test_a_transaction_survives_the_death_of_the_csms(
+    running_csms: Any, version: str
+) -> None:
     """fault R1, seen from the station: the same transaction goes on with the restarted CSMS."""
     async with running_csms() as first:
         station = SimulatedChargePoint(
@@ -833,7 +719,7 @@ async def test_a_station_without_a_common_subprotocol_does_not_speak() -> None:
     assert heard == []
 
 
-async def test_ledgers_and_csms_agree_after_random_losses(csms: Csms) -> None:
+async def test_ledgers_and_csms_agree_after_random_losses(csms: Any) -> None:
     """fault R1 and R2 from the stations' side: nothing lost, nothing invented."""
     chance = random.Random(11)
     csms.mute = lambda action, _payload: action != "BootNotification" and chance.random() < 0.1
@@ -895,7 +781,7 @@ def of_kind(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 async def test_the_fleet_command_prints_its_sessions_as_json_lines(
-    csms: Csms, tmp_path: Path
+    csms: Any, tmp_path: Path
 ) -> None:
     passwords = tmp_path / "passwords.json"
     passwords.write_text(json.dumps({"SIM-0001": "first", "SIM-0002": "second"}))
@@ -919,7 +805,7 @@ async def test_the_fleet_command_prints_its_sessions_as_json_lines(
     assert credentials == {b"SIM-0001:first", b"SIM-0002:second"}
 
 
-async def test_a_terminated_fleet_ends_its_transactions_and_exits_0(csms: Csms) -> None:
+async def test_a_terminated_fleet_ends_its_transactions_and_exits_0(csms: Any) -> None:
     process = await run_simulators(
         "fleet", "--url", csms.url, "--v16", "1", "--v201", "1", "--tokens", "AA",
         "--time-scale", "100", "--json",
@@ -937,7 +823,7 @@ async def test_a_terminated_fleet_ends_its_transactions_and_exits_0(csms: Csms) 
     assert of_kind(events, "transaction_unacknowledged") == []
 
 
-async def test_the_charge_point_command_runs_one_station(csms: Csms) -> None:
+async def test_the_charge_point_command_runs_one_station(csms: Any) -> None:
     process = await run_simulators(
         "charge-point", "--url", csms.url, "--identity", "ONE", "--version", "2.0.1",
         "--tokens", "AA", "--time-scale", "3600", "--sessions", "1",

@@ -1,4 +1,7 @@
-"""What OCPP 2.1 stations send beyond 2.0.1's messages."""
+"""The periodic event streams of block N (N11 to N15).
+
+A stream opens and closes by CALL; its values come by SEND, which nobody answers.
+"""
 
 from collections.abc import Mapping
 
@@ -7,7 +10,9 @@ from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.handlers import keeping_all
 
 KEPT: Mapping[str, Payload] = {
-    "NotifySettlement": {},
+    "ClosePeriodicEventStream": {},
+    "NotifyPeriodicEventStream": {},  # a SEND: this answer never leaves
+    "OpenPeriodicEventStream": {"status": "Accepted"},
 }
 
 
