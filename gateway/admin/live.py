@@ -20,8 +20,8 @@ from prometheus_client import Gauge
 
 from gateway.admin.resources.transactions import shown_transaction
 from gateway.admin.services import Services
-from gateway.services.security_events import SECURITY_EVENTS_TOPIC
-from gateway.services.station_state import StationState
+from gateway.services.security.security_events import SECURITY_EVENTS_TOPIC
+from gateway.services.stations.station_state import StationState
 from gateway.store import Documents, PageQuery, StoreError
 
 _log = structlog.get_logger(__name__)

@@ -6,28 +6,28 @@ from datetime import datetime
 
 from gateway.admin.ports import Check, Frames, Registrar, Warnings
 from gateway.delivery import Deliveries
-from gateway.services.baseline import BaselineService
-from gateway.services.certificate_services import CertificateServices
-from gateway.services.charge_points import ChargePoints
-from gateway.services.cost import Costs
-from gateway.services.credentials import Credentials
-from gateway.services.deviations import DeviationService
-from gateway.services.device_model import DeviceModels
-from gateway.services.file_transfers import FileTransfers
-from gateway.services.local_list import LocalLists
-from gateway.services.locations import LocationCatalogue
-from gateway.services.operations import Operations
-from gateway.services.own_tokens import OwnTokens
-from gateway.services.parties import PartyBook
-from gateway.services.partners import PartnerDirectory
-from gateway.services.payments import Payments
-from gateway.services.provisioning import Provisioning
-from gateway.services.reports import Reports
-from gateway.services.reservations import Reservations
-from gateway.services.routing import StationRouter
-from gateway.services.smart_charging import SmartCharging
-from gateway.services.stale import StaleTransactions
-from gateway.services.tariffs import TariffBook
+from gateway.services.access.local_list import LocalLists
+from gateway.services.access.own_tokens import OwnTokens
+from gateway.services.charging.cost import Costs
+from gateway.services.charging.payments import Payments
+from gateway.services.charging.reservations import Reservations
+from gateway.services.charging.smart_charging import SmartCharging
+from gateway.services.charging.stale import StaleTransactions
+from gateway.services.charging.tariffs import TariffBook
+from gateway.services.files.file_transfers import FileTransfers
+from gateway.services.roaming.locations import LocationCatalogue
+from gateway.services.roaming.parties import PartyBook
+from gateway.services.roaming.partners import PartnerDirectory
+from gateway.services.security.certificate_services import CertificateServices
+from gateway.services.security.credentials import Credentials
+from gateway.services.stations.baseline import BaselineService
+from gateway.services.stations.charge_points import ChargePoints
+from gateway.services.stations.deviations import DeviationService
+from gateway.services.stations.device_model import DeviceModels
+from gateway.services.stations.operations import Operations
+from gateway.services.stations.provisioning import Provisioning
+from gateway.services.stations.reports import Reports
+from gateway.services.stations.routing import StationRouter
 from gateway.store import Store
 
 

@@ -14,7 +14,7 @@ from gateway.delivery.policy import DeliveryPolicy
 from gateway.delivery.ports import Transport
 from gateway.domain.partners import PartnerState
 from gateway.domain.party import Party
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Store, StoreError
 
 _OWED = "owed"

@@ -28,7 +28,7 @@ from gateway.domain.delivery import ObjectKind, Verdict, VerdictKind
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.timestamps import to_text
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Store, StoreError
 
 # How many objects of a busy lane may lie before those of a free one without hiding them.

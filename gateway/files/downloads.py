@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from gateway.services.file_tickets import DOWNLOAD, FileTickets
-from gateway.services.firmware_files import FirmwareFiles, UnknownFirmware
+from gateway.services.files.file_tickets import DOWNLOAD, FileTickets
+from gateway.services.files.firmware_files import FirmwareFiles, UnknownFirmware
 
 
 class Downloads:

@@ -10,9 +10,9 @@ from prometheus_client import Counter
 
 from gateway.files.downloads import Downloads
 from gateway.files.uploads import Refused, UploadRequests
-from gateway.services.file_tickets import FileTickets
-from gateway.services.firmware_files import FirmwareFiles
-from gateway.services.uploads import Uploads
+from gateway.services.files.file_tickets import FileTickets
+from gateway.services.files.firmware_files import FirmwareFiles
+from gateway.services.files.uploads import Uploads
 from gateway.store import StoreError
 
 _log = structlog.get_logger(__name__)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import BodyPartReader, web
 
-from gateway.services.disk import NoRoom, TooLarge
-from gateway.services.file_tickets import UPLOAD, FileTickets, InUse, Spent
-from gateway.services.uploads import EmptyFile, ForgottenStation, TooBusy, Uploads
+from gateway.services.files.disk import NoRoom, TooLarge
+from gateway.services.files.file_tickets import UPLOAD, FileTickets, InUse, Spent
+from gateway.services.files.uploads import EmptyFile, ForgottenStation, TooBusy, Uploads
 
 _log = structlog.get_logger(__name__)
 

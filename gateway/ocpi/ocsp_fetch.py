@@ -4,7 +4,7 @@ http is allowed, since answers are signed; private hosts are not, unless a setti
 """
 
 from gateway.ocpi.safe_http import HttpFailure, SafeHttp
-from gateway.services.ocsp import FetchFailed
+from gateway.services.security.ocsp import FetchFailed
 
 MAX_ANSWER_BYTES = 16 * 1024  # more than any version of OCPP can pass on
 _SECONDS = 8.0

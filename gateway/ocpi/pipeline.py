@@ -35,7 +35,7 @@ from gateway.ocpi.errors import (
 )
 from gateway.ocpi.message_routing import MessageRouting
 from gateway.ocpi.platform import Platform
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import StoreError
 
 _log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.domain.party import Party
 from gateway.ocpi.message_routing import MessageRouting
-from gateway.services.parties import PartyBook
+from gateway.services.roaming.parties import PartyBook
 
 
 class Platform:

@@ -9,7 +9,7 @@ from gateway.domain.timestamps import from_text
 from gateway.ocpi.errors import InvalidParameters
 from gateway.ocpi.message_routing import may_act_for
 from gateway.ocpi.versions.wire import Wire
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import KnownToken, TokenBook
 
 

@@ -28,7 +28,7 @@ from gateway.ocpi.errors import (
 )
 from gateway.ocpi.handshake import Credentials, Discovery, discover, read_credentials
 from gateway.ocpi.platform import Platform
-from gateway.services.partners import (
+from gateway.services.roaming.partners import (
     PartnerDirectory,
     RegistrationFailed,
     new_token,

@@ -27,7 +27,7 @@ from gateway.ocpi.client import (
 from gateway.ocpi.session_patch import Acknowledged
 from gateway.ocpi.versions import v221
 from gateway.ocpi.versions.wire import Wire
-from gateway.services.locations import LocationCatalogue
+from gateway.services.roaming.locations import LocationCatalogue
 from gateway.store import Store
 
 # Quirk: a CDR whose POST got no answer is left to the partner's GET (ocpi-rules 15).

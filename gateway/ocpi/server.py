@@ -21,10 +21,10 @@ from gateway.ocpi.received_tokens import ReceivedTokens
 from gateway.ocpi.registration import Registration
 from gateway.ocpi.versions import v221
 from gateway.ocpi.versions.wire import Wire
-from gateway.services.commands import CommandService
-from gateway.services.locations import LocationCatalogue
-from gateway.services.partners import PartnerDirectory
-from gateway.services.tariffs import TariffBook
+from gateway.services.charging.commands import CommandService
+from gateway.services.charging.tariffs import TariffBook
+from gateway.services.roaming.locations import LocationCatalogue
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Store
 
 # aiohttp closes a connection whose headers have not come, or that idles, after this long (S16).

@@ -17,7 +17,7 @@ from gateway.ocpi.errors import InvalidParameters
 from gateway.ocpi.platform import Platform
 from gateway.ocpi.received_tokens import ReceivedTokens
 from gateway.ocpi.versions.wire import Wire
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import StoreError
 
 _log = structlog.get_logger(__name__)

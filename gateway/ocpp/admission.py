@@ -17,7 +17,7 @@ from gateway.domain.charge_points import ChargePointRecord, PresentedCertificate
 from gateway.ocpp.handshake import basic_credentials, identity_of
 from gateway.ocpp.limits import LoginLimiter
 from gateway.ocpp.socket import ChargePointSocket
-from gateway.services.logins import Attempt, ConnectionRefused, Login, Logins
+from gateway.services.security.logins import Attempt, ConnectionRefused, Login, Logins
 from gateway.store import StoreError
 
 log = structlog.get_logger(__name__)

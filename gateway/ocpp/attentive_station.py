@@ -13,8 +13,8 @@ from gateway.ocpp.dialect import Line, Payload
 from gateway.ocpp.station import LinkedStation
 from gateway.ocpp.v16 import credentials as v16
 from gateway.ocpp.v201 import credentials as v201
-from gateway.services.credentials import Begun, Credentials
 from gateway.services.ports import CallError, CallResult, CallTimeout, InvalidCall, NotConnected
+from gateway.services.security.credentials import Begun, Credentials
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from gateway.domain.boot import RegistrationStatus
 from gateway.domain.security_events import OwnEvent
 from gateway.ocpp.dialect import Handler, Payload
 from gateway.ocpp.handlers import boot_answer
-from gateway.services.certificate_renewal import CertificateRenewal
-from gateway.services.provisioning import BootDecision
-from gateway.services.routing import StationRouter
-from gateway.services.security_events import SecurityEvents
-from gateway.services.station_state import OCPP_16, StationState
+from gateway.services.security.certificate_renewal import CertificateRenewal
+from gateway.services.security.security_events import SecurityEvents
+from gateway.services.stations.provisioning import BootDecision
+from gateway.services.stations.routing import StationRouter
+from gateway.services.stations.station_state import OCPP_16, StationState
 from gateway.store import Fenced
 
 log = structlog.get_logger(__name__)

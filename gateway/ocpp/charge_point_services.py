@@ -8,26 +8,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.services.authorization import AuthorizationService
-from gateway.services.certificate_renewal import CertificateRenewal
-from gateway.services.certificate_signing import CertificateSigning
-from gateway.services.charge_points import ChargePoints
-from gateway.services.charging_limits import ChargingLimits
-from gateway.services.cost import Costs
-from gateway.services.credentials import Credentials
-from gateway.services.data_transfer import DataTransfers
-from gateway.services.deviations import DeviationService
-from gateway.services.logins import Logins
-from gateway.services.operations import Operations
-from gateway.services.payments import Payments
-from gateway.services.provisioning import Provisioning
-from gateway.services.reports import Reports
-from gateway.services.reservations import Reservations
-from gateway.services.routing import StationRouter
-from gateway.services.security_events import SecurityEvents
-from gateway.services.status import StatusService
-from gateway.services.transactions import TransactionService
-from gateway.services.vehicle_certificates import VehicleCertificates
+from gateway.services.access.authorization import AuthorizationService
+from gateway.services.access.vehicle_certificates import VehicleCertificates
+from gateway.services.charging.charging_limits import ChargingLimits
+from gateway.services.charging.cost import Costs
+from gateway.services.charging.payments import Payments
+from gateway.services.charging.reservations import Reservations
+from gateway.services.charging.transactions import TransactionService
+from gateway.services.security.certificate_renewal import CertificateRenewal
+from gateway.services.security.certificate_signing import CertificateSigning
+from gateway.services.security.credentials import Credentials
+from gateway.services.security.logins import Logins
+from gateway.services.security.security_events import SecurityEvents
+from gateway.services.stations.charge_points import ChargePoints
+from gateway.services.stations.data_transfer import DataTransfers
+from gateway.services.stations.deviations import DeviationService
+from gateway.services.stations.operations import Operations
+from gateway.services.stations.provisioning import Provisioning
+from gateway.services.stations.reports import Reports
+from gateway.services.stations.routing import StationRouter
+from gateway.services.stations.status import StatusService
 
 
 @dataclass(frozen=True)

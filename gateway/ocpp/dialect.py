@@ -10,7 +10,7 @@ from gateway.domain.happenings import Happening
 from gateway.ocpp import codec
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.schemas import Rule, Schemas
-from gateway.services.station_state import StationState
+from gateway.services.stations.station_state import StationState
 
 Payload = dict[str, Any]
 Handler = Callable[[StationState, Payload], Awaitable[Payload]]

@@ -7,8 +7,8 @@ from gateway.domain import timestamps
 from gateway.domain.commands import CommandOutcome, CommandReply
 from gateway.domain.configuration import TAKEN, Written
 from gateway.ocpp.dialect import Handler, Payload
-from gateway.services.provisioning import BootDecision, Provisioning
-from gateway.services.station_state import StationState
+from gateway.services.stations.provisioning import BootDecision, Provisioning
+from gateway.services.stations.station_state import StationState
 
 
 def keeping(provisioning: Provisioning, action: str, answer: Payload) -> Handler:

@@ -16,7 +16,7 @@ from gateway.ocpp.frame_mending import read_again
 from gateway.ocpp.mending import Mender, Path
 from gateway.ocpp.oddities import Oddity, oddities
 from gateway.ocpp.schemas import MessageSchema, Violation
-from gateway.services.station_state import OCPP_16, StationState
+from gateway.services.stations.station_state import OCPP_16, StationState
 
 _LOOKED_AT = 30  # calls after a connect or a boot
 _TRIES = 20  # refusals of one connection for which it is found out what would have helped

@@ -31,7 +31,7 @@ from gateway.ocpp.outgoing import OutgoingCalls
 from gateway.ocpp.schemas import MessageSchema, Rule
 from gateway.ocpp.socket import ChargePointSocket
 from gateway.services.ports import Withheld
-from gateway.services.station_state import StationState
+from gateway.services.stations.station_state import StationState
 from gateway.store import Fenced, StoreError
 
 log = structlog.get_logger(__name__)

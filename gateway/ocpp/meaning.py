@@ -12,7 +12,7 @@ from typing import Any
 from gateway.domain import quirks as q
 from gateway.ocpp import wire
 from gateway.ocpp.schemas import MessageSchema
-from gateway.services.station_state import OCPP_16, RunningTransaction, StationState
+from gateway.services.stations.station_state import OCPP_16, RunningTransaction, StationState
 
 Payload = dict[str, Any]
 Note = Callable[[str, str], None]

@@ -10,7 +10,7 @@ from gateway.domain.timestamps import to_text
 from gateway.ocpp import wire
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Handler, Payload
-from gateway.services.station_state import StationState
+from gateway.services.stations.station_state import StationState
 
 
 def following(

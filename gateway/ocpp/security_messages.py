@@ -18,9 +18,9 @@ from gateway.ocpp import wire
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Handler, Payload, Refused
 from gateway.ocpp.handlers import by_status
-from gateway.services.certificate_signing import CertificateSigning
-from gateway.services.security_events import SecurityEvents
-from gateway.services.station_state import StationState
+from gateway.services.security.certificate_signing import CertificateSigning
+from gateway.services.security.security_events import SecurityEvents
+from gateway.services.stations.station_state import StationState
 
 # The answers to CertificateSigned, InstallCertificate, DeleteCertificate and the triggers.
 OUTCOMES: Mapping[str, CommandOutcome] = {

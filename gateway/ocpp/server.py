@@ -30,7 +30,7 @@ from gateway.ocpp.link import Link, LinkLimits
 from gateway.ocpp.socket import ChargePointSocket
 from gateway.ocpp.tls import ServerTls
 from gateway.ocpp.watching import watched
-from gateway.services.station_state import OCPP_16, StationState
+from gateway.services.stations.station_state import OCPP_16, StationState
 from gateway.store import Fenced, StoreError
 
 log = structlog.get_logger(__name__)

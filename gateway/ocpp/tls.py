@@ -20,7 +20,7 @@ from cryptography import x509
 from prometheus_client import Counter, Gauge
 
 from gateway.ocpp.limits import TokenBucket
-from gateway.services.trust import Trust
+from gateway.services.security.trust import Trust
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.domain.happenings import Happening
 from gateway.ocpp.dialect import Handler, Payload
-from gateway.services.operations import Operations
-from gateway.services.station_state import StationState
+from gateway.services.stations.operations import Operations
+from gateway.services.stations.station_state import StationState
 
 Read = Callable[[str, Payload, Payload], Happening]
 

@@ -25,7 +25,7 @@ TOKEN = {"idToken": "NL-ABC-C0001", "type": "eMAID"}
 HOOKS = """
 from pathlib import Path
 
-from gateway.services.vehicle_certificates import ContractCertificate
+from gateway.services.access.vehicle_certificates import ContractCertificate
 
 calls = []
 

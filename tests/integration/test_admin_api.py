@@ -30,38 +30,38 @@ from gateway.domain.meter import Measurand, Reading, Sample
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.tokens import TokenRef
-from gateway.services.authorization import AuthorizationService
-from gateway.services.baseline import BaselineService
-from gateway.services.billing import Billing
-from gateway.services.certificate_services import CertificatePolicy, CertificateServices
-from gateway.services.charge_points import ChargePoints
-from gateway.services.cost import Costs
-from gateway.services.credentials import Credentials
-from gateway.services.deviations import DeviationService
-from gateway.services.device_model import DeviceModels
-from gateway.services.evse_publisher import EvsePublisher
-from gateway.services.file_transfers import FileRules, FileTransfers
-from gateway.services.initiative import Initiative
-from gateway.services.local_list import LocalLists
-from gateway.services.locations import LocationCatalogue
-from gateway.services.ocsp import FetchFailed
-from gateway.services.operations import Operations
-from gateway.services.own_tokens import OwnTokens
-from gateway.services.parties import PartyBook, PartyInfo
-from gateway.services.partners import PartnerDirectory, RegistrationFailed
-from gateway.services.payments import Payments
+from gateway.services.access.authorization import AuthorizationService
+from gateway.services.access.local_list import LocalLists
+from gateway.services.access.own_tokens import OwnTokens
+from gateway.services.charging.billing import Billing
+from gateway.services.charging.cost import Costs
+from gateway.services.charging.payments import Payments
+from gateway.services.charging.reservations import Reservations
+from gateway.services.charging.smart_charging import SmartCharging
+from gateway.services.charging.stale import StaleTransactions
+from gateway.services.charging.station_tariffs import StationTariffs
+from gateway.services.charging.tariffs import TariffBook
+from gateway.services.charging.transactions import TransactionService
+from gateway.services.files.file_transfers import FileRules, FileTransfers
 from gateway.services.ports import CallError, CallResult, CallTimeout, InvalidCall
-from gateway.services.provisioning import BootIntervals, Provisioning
-from gateway.services.reports import Reports
-from gateway.services.reservations import Reservations
-from gateway.services.routing import StationRouter
-from gateway.services.smart_charging import SmartCharging
-from gateway.services.stale import StaleTransactions
-from gateway.services.station_state import StationState
-from gateway.services.station_tariffs import StationTariffs
-from gateway.services.status import StatusService
-from gateway.services.tariffs import TariffBook
-from gateway.services.transactions import TransactionService
+from gateway.services.roaming.locations import LocationCatalogue
+from gateway.services.roaming.parties import PartyBook, PartyInfo
+from gateway.services.roaming.partners import PartnerDirectory, RegistrationFailed
+from gateway.services.security.certificate_services import CertificatePolicy, CertificateServices
+from gateway.services.security.credentials import Credentials
+from gateway.services.security.ocsp import FetchFailed
+from gateway.services.stations.baseline import BaselineService
+from gateway.services.stations.charge_points import ChargePoints
+from gateway.services.stations.deviations import DeviationService
+from gateway.services.stations.device_model import DeviceModels
+from gateway.services.stations.evse_publisher import EvsePublisher
+from gateway.services.stations.initiative import Initiative
+from gateway.services.stations.operations import Operations
+from gateway.services.stations.provisioning import BootIntervals, Provisioning
+from gateway.services.stations.reports import Reports
+from gateway.services.stations.routing import StationRouter
+from gateway.services.stations.station_state import StationState
+from gateway.services.stations.status import StatusService
 from gateway.store import Store
 
 PARTY = Party("NL", "GWY")

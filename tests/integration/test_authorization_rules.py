@@ -24,12 +24,12 @@ from gateway.domain.tokens import (
     AuthorizationStatus,
     TokenRef,
 )
-from gateway.services.authorization import AuthorizationPolicy, AuthorizationService
-from gateway.services.billing import Billing
-from gateway.services.evse_publisher import EvsePublisher
-from gateway.services.partners import PartnerDirectory
-from gateway.services.station_state import StationState
-from gateway.services.transactions import TransactionService
+from gateway.services.access.authorization import AuthorizationPolicy, AuthorizationService
+from gateway.services.charging.billing import Billing
+from gateway.services.charging.transactions import TransactionService
+from gateway.services.roaming.partners import PartnerDirectory
+from gateway.services.stations.evse_publisher import EvsePublisher
+from gateway.services.stations.station_state import StationState
 from gateway.store import Fence, Store
 
 PARTY = Party("NL", "GWY")

@@ -37,15 +37,20 @@ from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.domain.configuration import ReadSettings
 from gateway.domain.party import Party
 from gateway.domain.security_events import SecurityEventReported
-from gateway.services.certificate_authority import SigningOrder, SigningRefused
-from gateway.services.certificate_services import CertificatePolicy, CertificateServices
-from gateway.services.certificate_templates import pem
-from gateway.services.certificates import Ambiguous, LastRoot, NotInstalled, UnusableCertificate
-from gateway.services.initiative import Initiative, Occasion
-from gateway.services.ocsp import FetchFailed
-from gateway.services.routing import StationRouter
-from gateway.services.security_events import KEPT, SecurityEvents
-from gateway.services.station_state import StationState
+from gateway.services.security.certificate_authority import SigningOrder, SigningRefused
+from gateway.services.security.certificate_services import CertificatePolicy, CertificateServices
+from gateway.services.security.certificate_templates import pem
+from gateway.services.security.certificates import (
+    Ambiguous,
+    LastRoot,
+    NotInstalled,
+    UnusableCertificate,
+)
+from gateway.services.security.ocsp import FetchFailed
+from gateway.services.security.security_events import KEPT, SecurityEvents
+from gateway.services.stations.initiative import Initiative, Occasion
+from gateway.services.stations.routing import StationRouter
+from gateway.services.stations.station_state import StationState
 from gateway.store import Fence, Store, StoreError
 
 PARTY = Party("NL", "GWY")

@@ -17,12 +17,12 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from gateway.domain.certificates import CertificateState, CertificateStatusRequested
 from gateway.ocpi.ocsp_fetch import OcspFetch
-from gateway.services.certificate_authority import BuiltInAuthority, SigningOrder
-from gateway.services.certificate_hashes import hash_data
-from gateway.services.certificate_templates import pem
-from gateway.services.ocsp import FetchFailed, Responders
-from gateway.services.revocation import Revocation
-from gateway.services.routing import StationRouter
+from gateway.services.security.certificate_authority import BuiltInAuthority, SigningOrder
+from gateway.services.security.certificate_hashes import hash_data
+from gateway.services.security.certificate_templates import pem
+from gateway.services.security.ocsp import FetchFailed, Responders
+from gateway.services.security.revocation import Revocation
+from gateway.services.stations.routing import StationRouter
 from gateway.store import Store
 
 OPENSSL = shutil.which("openssl")

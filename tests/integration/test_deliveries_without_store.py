@@ -9,7 +9,7 @@ from gateway.delivery import Deliveries
 from gateway.domain.delivery import ObjectKind, ObjectRef, Verdict
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Store, StoreUnavailable
 
 PARTY = Party("NL", "ABC")

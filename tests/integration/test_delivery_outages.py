@@ -24,8 +24,8 @@ from gateway.domain.timestamps import to_text
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.safe_http import SafeHttp
 from gateway.ocpi.sender import ObjectSender
-from gateway.services.locations import LocationCatalogue
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.locations import LocationCatalogue
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Store
 
 PARTY = Party("NL", "CPO")

@@ -25,11 +25,11 @@ from gateway.domain.operations import LOG_UPLOAD, Operation
 from gateway.domain.party import Party
 from gateway.files import uploads
 from gateway.files.server import FilesServer, create_app
-from gateway.services import disk
-from gateway.services.file_tickets import DOWNLOAD_TIME
-from gateway.services.file_transfers import FileRules, FileTransfers
-from gateway.services.operations import Operations, Order
-from gateway.services.routing import StationRouter
+from gateway.services.files import disk
+from gateway.services.files.file_tickets import DOWNLOAD_TIME
+from gateway.services.files.file_transfers import FileRules, FileTransfers
+from gateway.services.stations.operations import Operations, Order
+from gateway.services.stations.routing import StationRouter
 from gateway.store import Store
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)

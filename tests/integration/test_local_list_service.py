@@ -14,12 +14,12 @@ from gateway.domain.configuration import ReadSettings
 from gateway.domain.local_list import ClearCache, GetLocalListVersion, SendLocalList, UpdateType
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
-from gateway.services.initiative import Occasion
-from gateway.services.local_list import LocalLists
-from gateway.services.partners import PartnerDirectory
+from gateway.services.access.local_list import LocalLists
 from gateway.services.ports import NotConnected, UnknownChargePoint
-from gateway.services.routing import StationRouter
-from gateway.services.station_state import StationState
+from gateway.services.roaming.partners import PartnerDirectory
+from gateway.services.stations.initiative import Occasion
+from gateway.services.stations.routing import StationRouter
+from gateway.services.stations.station_state import StationState
 from gateway.store import Fence, Store
 
 PARTY = Party("NL", "GWY")

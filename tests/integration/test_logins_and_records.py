@@ -11,16 +11,16 @@ import pytest
 from gateway.domain.charge_points import ChargePointRecord, PendingPassword, SecurityProfile
 from gateway.domain.party import Party
 from gateway.domain.quirks import LOOSE_TYPES, QuirkRule
-from gateway.services.deviations import QUIRKS_TOPIC, DeviationService
-from gateway.services.initiative import Initiative, Occasion
-from gateway.services.logins import ConnectionRefused, Logins
-from gateway.services.near_misses import NearMisses
-from gateway.services.passwords import hash_password
-from gateway.services.presented_certificates import PresentedCertificates
-from gateway.services.routing import StationRouter
-from gateway.services.security_events import SecurityEvents
-from gateway.services.station_state import StationState
-from gateway.services.trust import Trust
+from gateway.services.security.logins import ConnectionRefused, Logins
+from gateway.services.security.near_misses import NearMisses
+from gateway.services.security.passwords import hash_password
+from gateway.services.security.presented_certificates import PresentedCertificates
+from gateway.services.security.security_events import SecurityEvents
+from gateway.services.security.trust import Trust
+from gateway.services.stations.deviations import QUIRKS_TOPIC, DeviationService
+from gateway.services.stations.initiative import Initiative, Occasion
+from gateway.services.stations.routing import StationRouter
+from gateway.services.stations.station_state import StationState
 from gateway.store import Fence, Store
 from gateway.store.stations import MOST_BYTES
 

@@ -20,8 +20,8 @@ from gateway.domain.operations import (
     OperationState,
 )
 from gateway.domain.party import Party
-from gateway.services.operations import KEPT, Operations, Order
-from gateway.services.station_state import StationState
+from gateway.services.stations.operations import KEPT, Operations, Order
+from gateway.services.stations.station_state import StationState
 from gateway.store import Fence, Fenced, Store
 
 T0 = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)

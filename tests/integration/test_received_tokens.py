@@ -8,7 +8,7 @@ import pytest
 from gateway.domain.partners import Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
 from gateway.ocpi.received_tokens import ReceivedTokens
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Store
 
 EMS = Party("DE", "EMS")

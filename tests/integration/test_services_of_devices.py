@@ -29,12 +29,12 @@ from gateway.domain.reservations import (
     ReserveNow,
 )
 from gateway.domain.tokens import TokenType
-from gateway.services.data_transfer import DataTransfers
+from gateway.services.charging.reservations import Reservations, UnknownReservation
+from gateway.services.charging.smart_charging import SmartCharging, UnsoundProfile
 from gateway.services.ports import UnknownChargePoint
-from gateway.services.reservations import Reservations, UnknownReservation
-from gateway.services.routing import StationRouter
-from gateway.services.smart_charging import SmartCharging, UnsoundProfile
-from gateway.services.station_state import StationState
+from gateway.services.stations.data_transfer import DataTransfers
+from gateway.services.stations.routing import StationRouter
+from gateway.services.stations.station_state import StationState
 from gateway.store import Fence, Store
 
 PARTY = Party("NL", "ABC")

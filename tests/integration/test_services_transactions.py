@@ -26,19 +26,19 @@ from gateway.domain.meter import Measurand, Reading, Sample
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.tokens import AuthMethod, Authorization, AuthorizationStatus, TokenRef
-from gateway.services.authorization import AuthorizationService
-from gateway.services.billing import Billing
-from gateway.services.charge_points import ChargePoints
-from gateway.services.commands import CommandService, StartSession
-from gateway.services.evse_publisher import EvsePublisher
-from gateway.services.initiative import Initiative
-from gateway.services.locations import LocationCatalogue, UnknownLocation
-from gateway.services.partners import PartnerDirectory
-from gateway.services.routing import StationRouter
-from gateway.services.station_state import StationState
-from gateway.services.status import StatusService
-from gateway.services.tariffs import TariffBook
-from gateway.services.transactions import TransactionService
+from gateway.services.access.authorization import AuthorizationService
+from gateway.services.charging.billing import Billing
+from gateway.services.charging.commands import CommandService, StartSession
+from gateway.services.charging.tariffs import TariffBook
+from gateway.services.charging.transactions import TransactionService
+from gateway.services.roaming.locations import LocationCatalogue, UnknownLocation
+from gateway.services.roaming.partners import PartnerDirectory
+from gateway.services.stations.charge_points import ChargePoints
+from gateway.services.stations.evse_publisher import EvsePublisher
+from gateway.services.stations.initiative import Initiative
+from gateway.services.stations.routing import StationRouter
+from gateway.services.stations.station_state import StationState
+from gateway.services.stations.status import StatusService
 from gateway.store import Fenced, PageQuery, Store
 
 PARTY = Party("NL", "GWY")

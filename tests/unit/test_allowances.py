@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateway.services.allowances import Allowances
+from gateway.services.security.allowances import Allowances
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 

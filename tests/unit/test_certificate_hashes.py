@@ -11,7 +11,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from gateway.domain.certificates import HashData
-from gateway.services.certificate_hashes import hash_data
+from gateway.services.security.certificate_hashes import hash_data
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS: dict[str, CertificateIssuerPrivateKeyTypes] = {

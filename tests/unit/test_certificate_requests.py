@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from gateway.services.certificate_requests import BadRequest, checked
+from gateway.services.security.certificate_requests import BadRequest, checked
 
 NAMES, ORGANIZATION = frozenset({"CP1"}), "Gateway"
 

@@ -8,7 +8,7 @@ from gateway.domain.tokens import AuthorizationStatus
 from gateway.ocpi.token_authorizer import ALLOWED
 from gateway.ocpp.v16 import translate as v16
 from gateway.ocpp.v201 import translate as v201
-from gateway.services.status import CHARGING_STATE_OF_CONNECTOR
+from gateway.services.stations.status import CHARGING_STATE_OF_CONNECTOR
 
 PAGE = Path(__file__).parents[2] / "docs" / "status-mapping.md"
 

@@ -12,7 +12,7 @@ from gateway.domain.flags import SUPERSEDED
 from gateway.domain.party import Party
 from gateway.domain.tokens import AuthorizationStatus
 from gateway.domain.transactions import Transaction
-from gateway.services.station_state import RunningTransaction, StationState
+from gateway.services.stations.station_state import RunningTransaction, StationState
 from gateway.store import Fence
 
 T0 = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from gateway.services.firmware_signature import (
+from gateway.services.files.firmware_signature import (
     BadSignature,
     check_certificate,
     check_signature,

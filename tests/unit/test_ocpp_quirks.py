@@ -21,7 +21,7 @@ from gateway.ocpp.leniency import Leniency
 from gateway.ocpp.schemas import Rule, Violation
 from gateway.ocpp.v16 import translate as translate16
 from gateway.ocpp.v201 import translate as translate201
-from gateway.services.station_state import RunningTransaction, StationState
+from gateway.services.stations.station_state import RunningTransaction, StationState
 from gateway.store import Fence
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -22,9 +22,9 @@ from gateway.domain.certificates import (
     HashData,
 )
 from gateway.ocpp.server import ServerLimits
-from gateway.services.certificate_hashes import hash_data
-from gateway.services.ocsp import LOGIN_SECONDS, FetchFailed, Responders, nobody
-from gateway.services.vehicle_certificates import ContractCertificate, VehicleCertificates
+from gateway.services.access.vehicle_certificates import ContractCertificate, VehicleCertificates
+from gateway.services.security.certificate_hashes import hash_data
+from gateway.services.security.ocsp import LOGIN_SECONDS, FetchFailed, Responders, nobody
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 URL = "http://responder.example/"

@@ -7,9 +7,9 @@ import pytest
 from gateway.domain.baseline import Kind, State, Wish
 from gateway.domain.commands import CommandOutcome, CommandReply
 from gateway.domain.configuration import ReadSettings, WriteSettings
-from gateway.services import settings_access
-from gateway.services.baseline_run import BaselineRun
-from gateway.services.settings_access import MAX_TIMEOUTS, MessageLimits, split
+from gateway.services.stations import settings_access
+from gateway.services.stations.baseline_run import BaselineRun
+from gateway.services.stations.settings_access import MAX_TIMEOUTS, MessageLimits, split
 
 ITEMS = "DeviceDataCtrlr.ItemsPerMessage[{}]"
 BYTES = "DeviceDataCtrlr.BytesPerMessage[{}]"

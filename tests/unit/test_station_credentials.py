@@ -20,7 +20,7 @@ from gateway.domain.credentials import (
 )
 from gateway.domain.party import Party
 from gateway.ocpp.tls import RefusedHandshakes
-from gateway.services.credentials import Begun
+from gateway.services.security.credentials import Begun
 
 RECORD = ChargePointRecord("CP", Party("NL", "GWY"), SecurityProfile.BASIC_AUTH, "old")
 TLS, CERTIFICATE = SecurityProfile.TLS_BASIC_AUTH, SecurityProfile.TLS_CLIENT_CERTIFICATE

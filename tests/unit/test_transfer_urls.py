@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.services.file_tickets import masked
-from gateway.services.transfer_urls import KNOWN_SCHEMES, RefusedUrl, checked
+from gateway.services.files.file_tickets import masked
+from gateway.services.files.transfer_urls import KNOWN_SCHEMES, RefusedUrl, checked
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from gateway.admin.services import Services
 from gateway.domain.certificates import CertificateUse, HashData, InstalledCertificate, SigningUse
 from gateway.domain.charge_points import ChargePointRecord
 from gateway.domain.commands import CommandOutcome, CommandReply
-from gateway.services.certificate_signing import CERTIFICATE, SIGNING
-from gateway.services.certificates import (
+from gateway.services.security.certificate_signing import CERTIFICATE, SIGNING
+from gateway.services.security.certificates import (
     Ambiguous,
     LastRoot,
     NotAnswered,

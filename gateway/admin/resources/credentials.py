@@ -8,8 +8,8 @@ from gateway.admin.calls import Answer, Call, Route
 from gateway.admin.errors import InTheWay, Invalid, NotFound
 from gateway.admin.services import Services
 from gateway.domain.commands import CommandOutcome, CommandReply
-from gateway.services.credentials import NetworkProfile
 from gateway.services.ports import NotConnected, UnknownChargePoint
+from gateway.services.security.credentials import NetworkProfile
 
 _TIMEOUT = 30.0  # seconds that the station has for each message
 _MAY_BE_TAKEN = (CommandOutcome.ACCEPTED, CommandOutcome.TIMEOUT)

@@ -25,7 +25,7 @@ from gateway.domain.display import (
 )
 from gateway.domain.operations import Operation
 from gateway.domain.tokens import TokenType
-from gateway.services.device_operations import DeviceOperations, StartOrder
+from gateway.services.stations.device_operations import DeviceOperations, StartOrder
 
 Place = Annotated[int, Field(ge=1, lt=2**31)]
 Id = Annotated[int, Field(ge=0, lt=2**31)]

@@ -14,9 +14,9 @@ from gateway.admin.lists import part
 from gateway.admin.pipeline import answered_with, secure_headers
 from gateway.admin.services import Services
 from gateway.domain.charge_points import ChargePointRecord
-from gateway.services.disk import NoRoom, TooLarge
-from gateway.services.firmware_files import FirmwareFile, UnknownFirmware
-from gateway.services.firmware_signature import MAX_SIGNATURE, BadSignature
+from gateway.services.files.disk import NoRoom, TooLarge
+from gateway.services.files.firmware_files import FirmwareFile, UnknownFirmware
+from gateway.services.files.firmware_signature import MAX_SIGNATURE, BadSignature
 
 _IDLE_SECONDS = 30.0
 _WHOLE_SECONDS = 3_600.0

@@ -22,13 +22,13 @@ from gateway.domain.diagnostics import (
 )
 from gateway.domain.operations import Operation
 from gateway.domain.timestamps import to_text
-from gateway.services.device_operations import RefusedStart
-from gateway.services.diagnostics import CustomerOrder, LogOrder
-from gateway.services.firmware import PublishOrder, RefusedFirmware, UpdateOrder
-from gateway.services.firmware_files import Signature, UnknownFirmware
-from gateway.services.firmware_signature import BadSignature
-from gateway.services.operations import TooManyOperations
-from gateway.services.transfer_urls import RefusedUrl
+from gateway.services.files.firmware import PublishOrder, RefusedFirmware, UpdateOrder
+from gateway.services.files.firmware_files import Signature, UnknownFirmware
+from gateway.services.files.firmware_signature import BadSignature
+from gateway.services.files.transfer_urls import RefusedUrl
+from gateway.services.stations.device_operations import RefusedStart
+from gateway.services.stations.diagnostics import CustomerOrder, LogOrder
+from gateway.services.stations.operations import TooManyOperations
 
 Count = Annotated[int, Field(ge=0, le=100)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]

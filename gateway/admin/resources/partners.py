@@ -10,7 +10,7 @@ from gateway.admin.errors import InTheWay, Invalid, NotFound, PartnerFailed
 from gateway.admin.services import Services
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.timestamps import to_text
-from gateway.services.partners import RegistrationFailed
+from gateway.services.roaming.partners import RegistrationFailed
 
 _REFUSED_SHOWN = 100
 _HANDSHAKE_SECONDS = 120.0

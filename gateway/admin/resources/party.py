@@ -5,7 +5,7 @@ from typing import Any
 from gateway.admin.calls import Call
 from gateway.admin.errors import BadRequest, Invalid
 from gateway.domain.party import Party
-from gateway.services.parties import PartyBook
+from gateway.services.roaming.parties import PartyBook
 
 
 def asked(call: Call, parties: PartyBook) -> list[Party]:

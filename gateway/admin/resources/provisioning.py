@@ -12,8 +12,8 @@ from gateway.admin.services import Services
 from gateway.domain.baseline import Baseline, ModelBaseline
 from gateway.domain.charge_points import ChargePointRecord
 from gateway.domain.configuration import VariableName, is_secret
-from gateway.services.baseline import Settings
 from gateway.services.ports import NotConnected
+from gateway.services.stations.baseline import Settings
 
 _LONGEST = 600.0  # seconds: some stations take long over every CALL
 

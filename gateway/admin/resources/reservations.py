@@ -12,8 +12,8 @@ from gateway.domain.commands import CommandReply
 from gateway.domain.reservations import Reservation
 from gateway.domain.timestamps import to_text
 from gateway.domain.tokens import TokenType
+from gateway.services.charging.reservations import UnknownReservation
 from gateway.services.ports import UnknownChargePoint
-from gateway.services.reservations import UnknownReservation
 
 _UNKNOWN = {404: "unknown charge point"}
 

@@ -4,8 +4,8 @@ from gateway.admin.calls import PAGING, Answer, Call, Query, Route, listed
 from gateway.admin.errors import NotFound
 from gateway.admin.lists import DEFAULT_LIMIT, part
 from gateway.admin.services import Services
-from gateway.services.certificate_templates import pem
-from gateway.services.security_events import KEPT
+from gateway.services.security.certificate_templates import pem
+from gateway.services.security.security_events import KEPT
 
 _AUTHORITY = "/certificate-authority"
 

@@ -22,9 +22,9 @@ from gateway.domain.charging_profiles import (
 )
 from gateway.domain.commands import CommandReply
 from gateway.domain.timestamps import to_text
-from gateway.services.charging_limits import ChargingLimits
+from gateway.services.charging.charging_limits import ChargingLimits
+from gateway.services.charging.smart_charging import SetProfile, UnsoundProfile
 from gateway.services.ports import UnknownChargePoint
-from gateway.services.smart_charging import SetProfile, UnsoundProfile
 
 _UNKNOWN = {404: "unknown charge point"}
 _TIMEOUT = 40.0

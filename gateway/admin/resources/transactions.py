@@ -10,8 +10,8 @@ from gateway.admin.resources import party
 from gateway.admin.services import Services
 from gateway.domain.timestamps import from_text, to_text
 from gateway.domain.transactions import TransactionState, UnknownTransaction
+from gateway.services.charging.transaction_log import readings_of
 from gateway.services.ports import CallTimeout, UnknownChargePoint
-from gateway.services.transaction_log import readings_of
 from gateway.store import Transactions
 
 _PIECE = 500

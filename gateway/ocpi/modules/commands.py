@@ -16,8 +16,8 @@ from gateway.ocpi.errors import InvalidParameters, LocationNotFound
 from gateway.ocpi.platform import Platform
 from gateway.ocpi.received_tokens import ReceivedTokens
 from gateway.ocpi.versions.wire import Wire
-from gateway.services.commands import CommandAnswer, CommandService, StartSession
-from gateway.services.locations import LocationCatalogue, UnknownLocation
+from gateway.services.charging.commands import CommandAnswer, CommandService, StartSession
+from gateway.services.roaming.locations import LocationCatalogue, UnknownLocation
 from gateway.store import Store
 
 _LONGEST_URL = 2048

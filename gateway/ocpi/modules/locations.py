@@ -9,7 +9,7 @@ from gateway.ocpi.envelope import Answer
 from gateway.ocpi.errors import UnknownLocationResource
 from gateway.ocpi.platform import Platform
 from gateway.ocpi.versions.wire import Wire
-from gateway.services.locations import LocationCatalogue
+from gateway.services.roaming.locations import LocationCatalogue
 
 
 class LocationsSender:

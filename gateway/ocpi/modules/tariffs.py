@@ -5,7 +5,7 @@ from gateway.ocpi.calls import Call, Route
 from gateway.ocpi.envelope import Answer
 from gateway.ocpi.platform import Platform
 from gateway.ocpi.versions.wire import Wire
-from gateway.services.tariffs import TariffBook
+from gateway.services.charging.tariffs import TariffBook
 
 
 class TariffsSender:

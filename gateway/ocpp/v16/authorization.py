@@ -6,9 +6,9 @@ from functools import partial
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.v16 import translate
-from gateway.services.authorization import AuthorizationService
-from gateway.services.cost import Costs
-from gateway.services.station_state import StationState
+from gateway.services.access.authorization import AuthorizationService
+from gateway.services.charging.cost import Costs
+from gateway.services.stations.station_state import StationState
 
 
 def routes(services: ChargePointServices) -> Mapping[str, Handler]:

@@ -15,8 +15,8 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
 from gateway.ocpp.handlers import by_status
 from gateway.ocpp.v16 import translate
-from gateway.services.station_state import StationState
-from gateway.services.status import StatusService
+from gateway.services.stations.station_state import StationState
+from gateway.services.stations.status import StatusService
 
 # AvailabilityStatus (7.3)
 AVAILABILITY_OUTCOMES: Mapping[str, CommandOutcome] = {

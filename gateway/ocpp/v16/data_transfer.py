@@ -9,8 +9,8 @@ from gateway.domain.commands import CommandOutcome, CommandReply
 from gateway.domain.data_transfer import DataTransferred, TransferData
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
-from gateway.services.data_transfer import DataTransfers
-from gateway.services.station_state import StationState
+from gateway.services.stations.data_transfer import DataTransfers
+from gateway.services.stations.station_state import StationState
 
 # DataTransferStatus (7.22)
 TRANSFER_OUTCOMES: Mapping[str, CommandOutcome] = {

@@ -10,8 +10,8 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
 from gateway.ocpp.handlers import boot_answer, heartbeat, written
 from gateway.ocpp.v16 import translate
-from gateway.services.provisioning import Provisioning
-from gateway.services.station_state import StationState
+from gateway.services.stations.provisioning import Provisioning
+from gateway.services.stations.station_state import StationState
 
 MAX_KEY = 50
 MAX_VALUE = 500

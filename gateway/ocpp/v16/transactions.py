@@ -7,10 +7,10 @@ from gateway.domain.reservations import ReservedStart
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.v16 import translate
-from gateway.services.cost import Costs
-from gateway.services.reservations import Reservations
-from gateway.services.station_state import StationState
-from gateway.services.transactions import TransactionService
+from gateway.services.charging.cost import Costs
+from gateway.services.charging.reservations import Reservations
+from gateway.services.charging.transactions import TransactionService
+from gateway.services.stations.station_state import StationState
 
 
 def routes(services: ChargePointServices) -> Mapping[str, Handler]:

@@ -9,10 +9,10 @@ from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.v201 import translate
 from gateway.ocpp.v201.certificates import status_requested
 from gateway.ocpp.v201.cost import personal_message
-from gateway.services.authorization import AuthorizationService
-from gateway.services.cost import Costs
-from gateway.services.station_state import StationState
-from gateway.services.vehicle_certificates import VehicleCertificates
+from gateway.services.access.authorization import AuthorizationService
+from gateway.services.access.vehicle_certificates import VehicleCertificates
+from gateway.services.charging.cost import Costs
+from gateway.services.stations.station_state import StationState
 
 ALLOWED = Authorization(AuthorizationStatus.ACCEPTED)
 _CERTIFICATE_IS_GOOD = "Accepted"

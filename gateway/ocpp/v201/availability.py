@@ -17,9 +17,9 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
 from gateway.ocpp.handlers import by_status
 from gateway.ocpp.v201 import translate
-from gateway.services.provisioning import Provisioning
-from gateway.services.station_state import StationState
-from gateway.services.status import StatusService
+from gateway.services.stations.provisioning import Provisioning
+from gateway.services.stations.station_state import StationState
+from gateway.services.stations.status import StatusService
 
 # ChangeAvailabilityStatusEnumType
 AVAILABILITY_OUTCOMES: Mapping[str, CommandOutcome] = {

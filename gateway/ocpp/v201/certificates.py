@@ -18,8 +18,8 @@ from gateway.domain.commands import CommandReply
 from gateway.ocpp import security_messages
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
-from gateway.services.station_state import StationState
-from gateway.services.vehicle_certificates import VehicleCertificates
+from gateway.services.access.vehicle_certificates import VehicleCertificates
+from gateway.services.stations.station_state import StationState
 
 MAX_EXI_RESPONSE = 7_500  # characters of base64
 MAX_OCSP_RESULT = 5_500

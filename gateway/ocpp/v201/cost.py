@@ -4,8 +4,8 @@ from gateway.domain.commands import CommandOutcome, CommandReply
 from gateway.domain.cost import ShowRunningCost
 from gateway.domain.tokens import Authorization
 from gateway.ocpp.dialect import Asked, Block, Payload
-from gateway.services.cost import Costs
-from gateway.services.station_state import StationState
+from gateway.services.charging.cost import Costs
+from gateway.services.stations.station_state import StationState
 
 _LONGEST_LANGUAGE = 8  # MessageContentType.language
 

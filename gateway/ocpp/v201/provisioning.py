@@ -8,8 +8,8 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.handlers import boot_answer, heartbeat
 from gateway.ocpp.v201 import reports, translate, variables
-from gateway.services.provisioning import Provisioning
-from gateway.services.station_state import StationState
+from gateway.services.stations.provisioning import Provisioning
+from gateway.services.stations.station_state import StationState
 
 
 def routes(services: ChargePointServices) -> Mapping[str, Handler]:

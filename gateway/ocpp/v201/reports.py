@@ -11,8 +11,8 @@ from gateway.domain.reports import Part
 from gateway.ocpp import wire
 from gateway.ocpp.dialect import Asked, Handler, Payload
 from gateway.ocpp.handlers import by_status
-from gateway.services.reports import Reports
-from gateway.services.station_state import StationState
+from gateway.services.stations.reports import Reports
+from gateway.services.stations.station_state import StationState
 
 # GenericDeviceModelStatusEnumType
 BASE_REPORT_OUTCOMES: Mapping[str, CommandOutcome] = {

@@ -16,8 +16,8 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
 from gateway.ocpp.handlers import by_status
 from gateway.ocpp.v201.translate import ID_TOKEN_TYPES, MAX_ID_TOKEN
-from gateway.services.reservations import Reservations
-from gateway.services.station_state import StationState
+from gateway.services.charging.reservations import Reservations
+from gateway.services.stations.station_state import StationState
 
 # ReserveNowStatusEnumType
 RESERVATION_OUTCOMES: Mapping[str, CommandOutcome] = {

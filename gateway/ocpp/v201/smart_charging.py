@@ -22,7 +22,7 @@ from gateway.ocpp.dialect import Asked, Block, Handler, Payload
 from gateway.ocpp.handlers import by_status, keeping_all
 from gateway.ocpp.operation_messages import by_part
 from gateway.ocpp.v201 import reports
-from gateway.services.station_state import STATION, StationState
+from gateway.services.stations.station_state import STATION, StationState
 
 KEPT: Mapping[str, Payload] = {
     "NotifyEVChargingNeeds": {"status": "Rejected"},  # no schedule is calculated for it

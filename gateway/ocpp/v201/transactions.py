@@ -11,10 +11,10 @@ from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.v201 import translate
 from gateway.ocpp.v201.authorization import ALLOWED
 from gateway.ocpp.v201.cost import personal_message
-from gateway.services.cost import Costs
-from gateway.services.reservations import Reservations
-from gateway.services.station_state import STATION, StationState
-from gateway.services.transactions import TransactionService
+from gateway.services.charging.cost import Costs
+from gateway.services.charging.reservations import Reservations
+from gateway.services.charging.transactions import TransactionService
+from gateway.services.stations.station_state import STATION, StationState
 
 
 def routes(services: ChargePointServices) -> Mapping[str, Handler]:

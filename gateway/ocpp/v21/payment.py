@@ -15,9 +15,9 @@ from gateway.domain.payments import (
 from gateway.ocpp import wire
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
-from gateway.services.payments import Payments
-from gateway.services.provisioning import Provisioning
-from gateway.services.station_state import StationState
+from gateway.services.charging.payments import Payments
+from gateway.services.stations.provisioning import Provisioning
+from gateway.services.stations.station_state import StationState
 
 # AddressType; ours are the same in other letters.
 _ADDRESS = {

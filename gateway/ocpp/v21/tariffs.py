@@ -20,8 +20,8 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
 from gateway.ocpp.handlers import by_status
 from gateway.ocpp.v201 import transactions
-from gateway.services.cost import Costs
-from gateway.services.station_state import StationState
+from gateway.services.charging.cost import Costs
+from gateway.services.stations.station_state import StationState
 
 TAX_TYPE = "VAT"
 _LONGEST_LANGUAGE = 8

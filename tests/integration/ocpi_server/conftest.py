@@ -31,11 +31,11 @@ from gateway.ocpi.safe_http import SafeHttp
 from gateway.ocpi.server import OcpiServer, Services, create_app
 from gateway.ocpi.token_pull import TokenPull
 from gateway.ocpi.versions import v221
-from gateway.services.commands import CommandAnswer, StartSession
-from gateway.services.locations import LocationCatalogue, UnknownLocation
-from gateway.services.parties import PartyBook, PartyInfo
-from gateway.services.partners import PartnerDirectory
-from gateway.services.tariffs import TariffBook
+from gateway.services.charging.commands import CommandAnswer, StartSession
+from gateway.services.charging.tariffs import TariffBook
+from gateway.services.roaming.locations import LocationCatalogue, UnknownLocation
+from gateway.services.roaming.parties import PartyBook, PartyInfo
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Store
 
 ABC = Party("NL", "ABC")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.domain.party import Party
-from gateway.services.commands import CommandAnswer
+from gateway.services.charging.commands import CommandAnswer
 
 ABC = Party("NL", "ABC")
 XYZ = Party("DE", "XYZ")

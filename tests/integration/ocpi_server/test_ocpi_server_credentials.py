@@ -8,7 +8,7 @@ import pytest
 from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.partners import PartnerState
 from gateway.domain.party import Party
-from gateway.services.partners import RegistrationFailed
+from gateway.services.roaming.partners import RegistrationFailed
 
 ABC = Party("NL", "ABC")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.domain.partners import Endpoint, PartnerState
-from gateway.services.partners import PartnerDirectory
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Store
 
 

@@ -3,7 +3,7 @@
 import ssl
 
 from gateway.ocpp.tls import CertificateFiles, ServerTls
-from gateway.services.trust import Trust
+from gateway.services.security.trust import Trust
 
 
 def test_an_authority_that_comes_later_is_asked_for_and_leaves_the_times_to_the_login(pki):

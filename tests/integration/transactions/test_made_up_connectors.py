@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.events import ConnectorState, ConnectorStatusReported
-from gateway.services import status
+from gateway.services.stations import status
 
 
 async def test_a_station_has_no_more_connectors_than_any_could_have(

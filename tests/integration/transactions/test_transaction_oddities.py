@@ -19,8 +19,8 @@ from gateway.domain.events import (
 from gateway.domain.meter import Measurand, Reading, Sample
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import AuthorizationStatus, TokenRef
-from gateway.services.commands import StartSession
-from gateway.services.station_state import StationState
+from gateway.services.charging.commands import StartSession
+from gateway.services.stations.station_state import StationState
 
 T0 = from_text("2026-03-01T10:00:00Z")
 CARD = TokenRef("DEADBEEF")

@@ -27,7 +27,7 @@ from gateway.domain.events import (
 from gateway.domain.meter import Measurand, Reading, Sample
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import TokenRef
-from gateway.services.station_state import StationState
+from gateway.services.stations.station_state import StationState
 
 T0 = from_text("2026-03-01T10:00:00Z")
 UIDS = ("DEADBEEF", "CAFE", "F00D", "BAD", "NOBODY")

@@ -9,8 +9,8 @@ from gateway.domain.events import TransactionPhase, TransactionReported
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import TokenRef
-from gateway.services import completion
-from gateway.services.station_state import StationState
+from gateway.services.charging import completion
+from gateway.services.stations.station_state import StationState
 
 T0 = from_text("2026-03-01T10:00:00Z")
 

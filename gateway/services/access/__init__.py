@@ -1,0 +1,1 @@
+"""Who may charge: tokens, the lists that stations keep of them, contract certificates."""

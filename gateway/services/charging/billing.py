@@ -1,0 +1,222 @@
+"""From a transaction to its OCPI Session and CDR, priced by what was fixed at its start."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from gateway.domain.delivery import ObjectKind, ObjectRef
+from gateway.domain.flags import HOLDING
+from gateway.domain.ocpi_objects import SessionStatus, Site, cdr_object, session_object, usage
+from gateway.domain.party import Party
+from gateway.domain.pricing import Bill, InvalidUsage, Usage, price
+from gateway.domain.tariffs import Tariff, parse_tariff
+from gateway.domain.timestamps import from_text
+from gateway.domain.transactions import Transaction
+from gateway.services.stations.station_state import RunningTransaction, StationState
+from gateway.store import Change, Store
+
+log = structlog.get_logger(__name__)
+
+
+class Billing:
+    """Adds sessions and CDRs to a change."""
+
+    def __init__(
+        self,
+        store: Store,
+        currency: str,
+        now: Callable[[], datetime],
+        session_interval: float = 0.0,
+    ) -> None:
+        self._store = store
+        self._currency = currency
+        self._now = now
+        self.session_interval = session_interval
+
+    async def site(
+        self, state: StationState, evse_id: int, connector_id: int | None = None
+    ) -> Site | None:
+        """Location, EVSE, connector and tariff as they are now; None where nothing is bound."""
+        binding = state.bindings.get(evse_id)
+        if binding is None:
+            return None
+        party = self._store.party(state.party)
+        location = await party.locations.get(binding.location_id)
+        evse = _evse(location, binding.evse_uid) if location else None
+        if location is None or evse is None:
+            return None
+        connector = _connector(evse["connectors"], connector_id)
+        tariff = await self._active_tariff(party.party, connector.get("tariff_ids") or [])
+        return Site(
+            party=state.party,
+            location=_only(location, evse, connector),
+            tariff=tariff,
+            currency=tariff["currency"] if tariff else self._currency,
+        )
+
+    async def restore(self, state: StationState, transaction: Transaction) -> RunningTransaction:
+        """An open transaction with the site and tariff that were fixed at its start."""
+        kept = await self._store.party(state.party).transactions.snapshot(
+            state.identity, transaction.id
+        )
+        if kept is None:
+            return RunningTransaction(transaction)
+        site = Site(state.party, kept["location"], kept["tariff"], kept["currency"])
+        run = running(transaction, site)
+        run.site_kept = True
+        return run
+
+    def snapshot(self, change: Change, state: StationState, run: RunningTransaction) -> None:
+        """Fix the site for the rest of the session (mod_cdrs: "as they were at the start")."""
+        if run.site is None:
+            return
+        kept = {
+            "location": run.site.location,
+            "tariff": run.site.tariff,
+            "currency": run.site.currency,
+        }
+        party = self._store.party(state.party)
+        party.transactions.put_snapshot(change, state.identity, run.transaction.id, kept)
+        run.site_kept = True
+
+    def session_due(self, run: RunningTransaction) -> bool:
+        """Whether a running Session may be written again.
+
+        Meter values are kept with every message; the Session that is made of them, priced and
+        pushed, follows at most once per interval, and always when something else changes.
+        """
+        return self.elapsed() - run.session_at >= self.session_interval
+
+    def elapsed(self) -> float:
+        """Seconds, of no meaning but for their differences."""
+        return monotonic()
+
+    def bill(self, run: RunningTransaction) -> Bill | None:
+        """What a transaction costs as it stands; None while nobody is to be billed."""
+        if run.site is None or not run.transaction.billable:
+            return None
+        priced = self._priced(run)
+        return None if priced is None else priced[1]
+
+    def session(self, change: Change, party: Party, run: RunningTransaction) -> Bill | None:
+        """Write the Session as it stands; None while nobody is to be billed."""
+        transaction, site = run.transaction, run.site
+        if site is None or not transaction.billable:
+            return None
+        priced = self._priced(run)
+        if priced is None:
+            return None
+        now, (used, bill) = self._now(), priced
+        session = session_object(transaction, site, bill=bill, priced=used, now=now)
+        self._put_session(change, party, transaction, session, now)
+        run.session_at = self.elapsed()
+        return bill
+
+    def withdraw(self, change: Change, party: Party, run: RunningTransaction) -> None:
+        """Declare a Session invalid: nobody will be billed for it."""
+        transaction, site = run.transaction, run.site
+        priced = None if site is None else self._priced(run)
+        if site is None or priced is None:
+            return
+        now, (used, bill) = self._now(), priced
+        session = session_object(transaction, site, bill=bill, priced=used, now=now)
+        session |= {"status": SessionStatus.INVALID.value, "kwh": Decimal(0)}
+        session |= {"charging_periods": [], "total_cost": None}
+        withdrawn = {name: value for name, value in session.items() if value is not None}
+        self._put_session(change, party, transaction, withdrawn, now)
+
+    def _put_session(
+        self,
+        change: Change,
+        party: Party,
+        transaction: Transaction,
+        session: dict[str, Any],
+        now: datetime,
+    ) -> None:
+        store = self._store.party(party)
+        partner_id = _partner(transaction)
+        store.sessions.put(
+            change, transaction.session_id, session, updated=now, partner_id=partner_id
+        )
+        if partner_id is not None:
+            ref = ObjectRef(ObjectKind.SESSION, transaction.session_id)
+            store.owed.mark(change, [partner_id], ref)
+
+    def cdr(self, change: Change, party: Party, run: RunningTransaction) -> bool:
+        """Write the CDR of an ended transaction; False if it is held or nobody is to be billed."""
+        transaction, site = run.transaction, run.site
+        if site is None or not transaction.billable or HOLDING.intersection(transaction.flags):
+            return False
+        priced = self._priced(run)
+        if priced is None:
+            return False
+        now, (used, bill) = self._now(), priced
+        if run.tariff is not None and not bill.priced:
+            return False
+        cdr = cdr_object(transaction, site, bill=bill, priced=used, now=now)
+        store = self._store.party(party)
+        partner_id = _partner(transaction)
+        store.cdrs.put(change, transaction.cdr_id, cdr, updated=now, partner_id=partner_id)
+        if partner_id is not None:
+            store.owed.mark(change, [partner_id], ObjectRef(ObjectKind.CDR, transaction.cdr_id))
+        return True
+
+    def _priced(self, run: RunningTransaction) -> tuple[Usage, Bill] | None:
+        """What was used and what it costs; None where it cannot be priced (held, not guessed)."""
+        assert run.site is not None  # noqa: S101 - both callers have looked
+        try:
+            used = usage(run.transaction, run.site)
+        except InvalidUsage as error:
+            log.warning("not priced", session=run.transaction.session_id, error=str(error))
+            return None
+        return used, price(run.tariff, used)
+
+    async def _active_tariff(self, party: Party, ids: list[str]) -> dict[str, Any] | None:
+        """The connector's first tariff that is valid now (mod_tariffs 11.3.1 start/end)."""
+        now = self._now()
+        for document in await self._store.party(party).tariffs.get_many(ids):
+            if document is not None and _valid(document, now):
+                return document
+        return None
+
+
+def running(transaction: Transaction, site: Site | None) -> RunningTransaction:
+    """Bind a transaction to its site and parsed tariff."""
+    tariff: Tariff | None = None
+    if site is not None and site.tariff is not None:
+        tariff = parse_tariff(site.tariff)
+    return RunningTransaction(transaction, site, tariff)
+
+
+def _partner(transaction: Transaction) -> str | None:
+    return None if transaction.holder is None else transaction.holder.partner_id
+
+
+def _evse(location: dict[str, Any], uid: str) -> dict[str, Any] | None:
+    return next((evse for evse in location.get("evses", ()) if evse["uid"] == uid), None)
+
+
+def _connector(connectors: list[dict[str, Any]], connector_id: int | None) -> dict[str, Any]:
+    """The connector that OCPP numbers so: by its OCPI id, else by its place, else the first."""
+    for connector in connectors:
+        if connector["id"] == str(connector_id):
+            return connector
+    place = (connector_id or 1) - 1
+    return connectors[place if 0 <= place < len(connectors) else 0]
+
+
+def _only(
+    location: dict[str, Any], evse: dict[str, Any], connector: dict[str, Any]
+) -> dict[str, Any]:
+    """The location with nothing but this EVSE and connector, and without our own bindings."""
+    bare = {key: value for key, value in evse.items() if key != "charge_point"}
+    return location | {"evses": [bare | {"connectors": [connector]}]}
+
+
+def _valid(document: dict[str, Any], now: datetime) -> bool:
+    start, end = document.get("start_date_time"), document.get("end_date_time")
+    return (start is None or from_text(start) <= now) and (end is None or now < from_text(end))

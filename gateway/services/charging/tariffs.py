@@ -1,0 +1,150 @@
+"""Tariffs: the operator's documents, checked so that everything accepted can be priced."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from gateway.canonical import InvalidDocument, validate_tariff
+from gateway.domain.delivery import ObjectKind, ObjectRef
+from gateway.domain.ocpi_objects import number, price_object
+from gateway.domain.party import Party
+from gateway.domain.pricing import Bill, ChargingPeriod, Dimension, Usage, price
+from gateway.domain.tariffs import InvalidTariff, Tariff, parse_tariff
+from gateway.domain.timestamps import from_text, to_text
+from gateway.services.roaming.partners import PartnerDirectory
+from gateway.store import Page, PageQuery, Store
+
+Document = dict[str, Any]
+
+TARIFFS_TOPIC = "tariffs"  # told on the bus: what stations show may have changed
+
+
+class TariffBook:
+    """Keeps, shows and tries out tariffs."""
+
+    def __init__(
+        self, store: Store, partners: PartnerDirectory, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._partners = partners
+        self._now = now
+
+    async def put(self, party: Party, document: Document) -> tuple[Document, bool]:
+        """Create or replace; returns the tariff and whether it is new. Raises `InvalidDocument`.
+
+        A running session keeps the tariff that it started with.
+        """
+        tariff = validate_tariff(
+            document | {"country_code": party.country_code, "party_id": party.party_id}
+        )
+        parsed(tariff)
+        now = self._now()
+        tariff["last_updated"] = to_text(now)
+        store = self._store.party(party)
+        known = await store.tariffs.get(tariff["id"])
+        change = store.change()
+        store.tariffs.put(change, tariff["id"], tariff, updated=now)
+        store.owed.mark(change, self._receivers(), ObjectRef(ObjectKind.TARIFF, tariff["id"]))
+        await self._store.commit(change)
+        await self._store.bus.publish(TARIFFS_TOPIC, {"tariff": tariff["id"]})
+        return tariff, known is None
+
+    async def remove(self, party: Party, tariff_id: str) -> bool:
+        """Delete a tariff; partners get a DELETE. False if it is unknown."""
+        store = self._store.party(party)
+        if await store.tariffs.get(tariff_id) is None:
+            return False
+        change = store.change()
+        store.tariffs.remove(change, tariff_id)
+        store.owed.mark(change, self._receivers(), ObjectRef(ObjectKind.TARIFF, tariff_id))
+        await self._store.commit(change)
+        await self._store.bus.publish(TARIFFS_TOPIC, {"tariff": tariff_id})
+        return True
+
+    async def get(self, party: Party, tariff_id: str) -> Document | None:
+        """One tariff."""
+        return await self._store.party(party).tariffs.get(tariff_id)
+
+    async def page(self, party: Party, query: PageQuery) -> Page:
+        """A page of tariffs, oldest first."""
+        return await self._store.party(party).tariffs.page(query)
+
+    async def price(self, party: Party, tariff_id: str, body: Mapping[str, Any]) -> Document | None:
+        """The bill for a made-up session; None if the tariff is unknown.
+
+        `body` is {"start_date_time", "end_date_time", "time_zone", "charging_periods"} in OCPI's
+        shapes. Raises `InvalidDocument`.
+        """
+        document = await self.get(party, tariff_id)
+        if document is None:
+            return None
+        return bill_object(price(parsed(document), read_usage(body)))
+
+    def _receivers(self) -> list[str]:
+        return [partner.id for partner in self._partners.receivers("tariffs")]
+
+
+def parsed(document: Mapping[str, Any]) -> Tariff:
+    """The tariff as the pricing engine has it. Raises `InvalidDocument`."""
+    try:
+        return parse_tariff(document)
+    except InvalidTariff as error:
+        raise InvalidDocument([f"{error.path}: {error.reason}"]) from None
+
+
+def read_usage(body: Mapping[str, Any]) -> Usage:
+    """Read a session in OCPI's shapes. Raises `InvalidDocument`."""
+    try:
+        return Usage(
+            start=from_text(body["start_date_time"]),
+            end=from_text(body["end_date_time"]),
+            periods=tuple(
+                ChargingPeriod(
+                    from_text(period["start_date_time"]),
+                    {
+                        Dimension(one["type"]): Decimal(one["volume"])
+                        for one in period["dimensions"]
+                    },
+                    period.get("tariff_id"),
+                )
+                for period in body["charging_periods"]
+            ),
+            time_zone=body.get("time_zone", "UTC"),
+        )
+    except KeyError as error:
+        raise InvalidDocument([f"{error.args[0]} is missing"]) from None
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise InvalidDocument([str(error)]) from None
+
+
+def bill_object(bill: Bill) -> Document:
+    """A bill as JSON: the CDR's totals, and every line with its clause."""
+    costs = {
+        "total_cost": bill.total_cost,
+        "total_fixed_cost": bill.total_fixed_cost,
+        "total_energy_cost": bill.total_energy_cost,
+        "total_time_cost": bill.total_time_cost,
+        "total_parking_cost": bill.total_parking_cost,
+        "total_reservation_cost": bill.total_reservation_cost,
+    }
+    return {
+        "currency": bill.currency,
+        **{name: price_object(cost) for name, cost in costs.items() if cost is not None},
+        "total_energy": number(bill.total_energy),
+        "total_time": number(bill.total_time),
+        "total_parking_time": number(bill.total_parking_time),
+        "lines": [
+            {
+                "dimension": line.dimension and line.dimension.value,
+                "quantity": number(line.quantity),
+                "unit": line.unit,
+                "price": number(line.price),
+                "vat": line.vat,
+                "amount": price_object(line.amount),
+                "clause": line.clause,
+                "description": line.description,
+            }
+            for line in bill.lines
+        ],
+    }

@@ -1,0 +1,350 @@
+"""The transactions of charge points as they are kept: found, opened, written, ended, billed.
+
+Each of these is one atomic change, fenced by the connection's epoch; the cache of the connection
+follows only when it was committed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from gateway.domain import flags
+from gateway.domain.pricing import Bill
+from gateway.domain.transactions import Transaction
+from gateway.services.access.tokens_in_use import TokensInUse
+from gateway.services.charging import transaction_story as story
+from gateway.services.charging.billing import Billing, running
+from gateway.services.charging.transaction_log import Entry, decoded, encoded
+from gateway.services.charging.transaction_retelling import retold
+from gateway.services.stations.evse_publisher import EvsePublisher
+from gateway.services.stations.station_state import STATION, RunningTransaction, StationState
+from gateway.store import Change, Store
+
+log = structlog.get_logger(__name__)
+
+# The members of a transaction that meter readings change.
+_PROGRESS = ("energy", "periods", "flags")
+_EVENTS_CHANGE = ("meter_start_wh", "sequence", "in_order")  # 2.x: those as well
+_ID_LENGTH = 8  # of what tells two transactions with one id apart
+
+
+class TransactionBook:
+    """Keeps transactions, with the Session and CDR that are made of them.
+
+    `wait` is how long a missing event is waited for.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        billing: Billing,
+        publisher: EvsePublisher,
+        now: Callable[[], datetime],
+        wait: float,
+    ) -> None:
+        self._store = store
+        self._billing = billing
+        self._publisher = publisher
+        self._tokens_in_use = TokensInUse(store)
+        self._now = now
+        self._wait = timedelta(seconds=wait)
+
+    async def find(self, state: StationState, transaction_id: str) -> RunningTransaction | None:
+        """From the cache, else an ended one from the store; only this charge point's (S5)."""
+        run = state.open.get(transaction_id)
+        if run is not None:
+            return run
+        party = self._store.party(state.party)
+        document = await party.transactions.get(state.identity, transaction_id)
+        if document is None:
+            return None
+        return await self._billing.restore(state, msgspec.convert(document, Transaction))
+
+    async def log(self, state: StationState, transaction_id: str) -> list[Entry]:
+        """Everything that was said of a transaction, as it came."""
+        party = self._store.party(state.party)
+        kept = await party.transactions.readings(state.identity, transaction_id)
+        return [decoded(one) for one in kept]
+
+    async def retold(
+        self, state: StationState, run: RunningTransaction, *more: Entry, whole: bool = False
+    ) -> Transaction:
+        """The record made anew from the log and what comes now."""
+        told = await self.log(state, run.transaction.id)
+        run.retold_at = self._billing.elapsed()
+        return retold(run.transaction, [*told, *more], whole=whole)
+
+    def retelling_due(self, run: RunningTransaction) -> bool:
+        """Whether to tell it again now: a backlog out of turn must not cost its square."""
+        return self._billing.elapsed() - run.retold_at >= self._billing.session_interval
+
+    def due_at(self) -> datetime:
+        """When what is missing from now on is given up."""
+        return self._now() + self._wait
+
+    # --- a running one --------------------------------------------------------------------
+
+    async def open(
+        self,
+        state: StationState,
+        change: Change,
+        run: RunningTransaction,
+        entries: Sequence[Entry] = (),
+    ) -> None:
+        """Commit the first record of a transaction, or of its place, and take it into the cache."""
+        await self.take_promise(state, change, run.transaction)
+        if run.site is None:
+            run.transaction = run.transaction.flagged(flags.NO_LOCATION)
+        known = run.transaction.id in state.open
+        before = self._superseded(state, change, run)
+        state.open[run.transaction.id] = run
+        self._billing.snapshot(change, state, run)
+        self._put(state, change, run.transaction, entries)
+        self._billing.session(change, state.party, run)
+        published = dict(state.published)
+        self._publisher.refresh(state, (run.transaction.evse_id,), change)
+        try:
+            await self._store.commit(change)
+        except BaseException:
+            state.published = published
+            if not known:
+                del state.open[run.transaction.id]
+            for old, transaction in before:
+                old.transaction = transaction
+            raise
+
+    async def placed(self, state: StationState, run: RunningTransaction) -> bool:
+        """Fix the site of a transaction whose EVSE or connector is now known; True if there is."""
+        transaction = run.transaction
+        site = await self._billing.site(state, transaction.evse_id, transaction.connector_id)
+        if site is None:
+            return False
+        placed = running(transaction.unflagged(flags.NO_LOCATION), site)
+        run.transaction, run.site, run.tariff = placed.transaction, placed.site, placed.tariff
+        run.site_kept = False
+        return True
+
+    def write(
+        self,
+        state: StationState,
+        change: Change,
+        run: RunningTransaction,
+        entries: Sequence[Entry],
+    ) -> Bill | None:
+        """Add the transaction's record, what was said, and its Session to a change."""
+        transaction = run.transaction
+        transactions = self._store.party(state.party).transactions
+        transactions.update(change, state.identity, transaction.id, transaction)
+        self._tokens_in_use.note(state, change, transaction)
+        self._keep(state, change, transaction, entries)
+        return self._billing.session(change, state.party, run)
+
+    def progressed(
+        self,
+        state: StationState,
+        change: Change,
+        run: RunningTransaction,
+        entries: Sequence[Entry],
+    ) -> None:
+        """Add what meter readings change, and the readings: the hot path."""
+        transaction = run.transaction
+        transactions = self._store.party(state.party).transactions
+        progress = {name: getattr(transaction, name) for name in _PROGRESS}
+        if transaction.sequence is not None or not transaction.in_order:
+            progress |= {name: getattr(transaction, name) for name in _EVENTS_CHANGE}
+        transactions.progress(change, state.identity, transaction.id, progress)
+        self._keep(state, change, transaction, entries)
+
+    async def withdraw(
+        self, state: StationState, run: RunningTransaction, before: Transaction
+    ) -> None:
+        """Tell the partner who was thought to pay that it is not its session (S8)."""
+        party = self._store.party(state.party)
+        change = party.change(state.fence)
+        self._billing.withdraw(
+            change, state.party, RunningTransaction(before, run.site, run.tariff)
+        )
+        run.transaction = story.with_new_ids(run.transaction)
+        session_id = run.transaction.session_id
+        party.transactions.put_session(change, session_id, state.identity, before.id)
+        await self._store.commit(change)
+
+    async def make_room(self, state: StationState, run: RunningTransaction) -> None:
+        """The station uses a transaction's id again: the older one gets another (R19)."""
+        old = run.transaction
+        moved = replace(old.flagged(flags.ID_REUSED), id=f"{old.id}~{old.session_id[:_ID_LENGTH]}")
+        if old.is_open:
+            moved = replace(moved.flagged(flags.SUPERSEDED), due_at=self.due_at())
+        party = self._store.party(state.party)
+        change = party.change(state.fence)
+        await party.transactions.make_room(change, state.identity, old.id, moved.id)
+        self._put(state, change, moved, ())
+        await self._store.commit(change)
+        log.warning("transaction id used again", charge_point=state.identity, transaction=old.id)
+        if state.open.pop(old.id, None) is not None:
+            run.transaction = moved
+            state.open[moved.id] = run
+
+    # --- an ended one ---------------------------------------------------------------------
+
+    async def end(
+        self,
+        state: StationState,
+        run: RunningTransaction,
+        entries: Sequence[Entry],
+        *,
+        wait_until: datetime | None = None,
+        orphan: str | None = None,
+    ) -> Bill | None:
+        """Keep an ended transaction: Session and EVSE, and its CDR unless something is missing.
+
+        `orphan` is the key under which its stop was kept until now.
+        """
+        if run.site is None and not await self.placed(state, run):
+            run.transaction = run.transaction.flagged(flags.NO_LOCATION)
+        run.transaction = transaction = replace(run.transaction, due_at=wait_until)
+        change = self._store.party(state.party).change(state.fence)
+        if not run.site_kept:
+            self._billing.snapshot(change, state, run)
+        # what is marked first goes out first: a CDR follows its COMPLETED session
+        bill = self._billing.session(change, state.party, run)
+        billed = wait_until is None and self._billing.cdr(change, state.party, run)
+        run.transaction = replace(run.transaction, billed=billed)
+        self._put(state, change, run.transaction, entries)
+        if orphan is not None:
+            transactions = self._store.party(state.party).transactions
+            transactions.take_orphan(change, state.identity, orphan)
+        was_open = state.open.pop(transaction.id, None)
+        published, evses = dict(state.published), dict(state.evses)
+        self._vacate(state, change, run.transaction)
+        self._publisher.refresh(state, (transaction.evse_id,), change)
+        try:
+            await self._store.commit(change)
+        except BaseException:
+            state.published, state.evses = published, evses
+            if was_open is not None:
+                state.open[transaction.id] = was_open
+            raise
+        self._tell(state, run.transaction)
+        return bill
+
+    async def amend(self, state: StationState, transaction: Transaction, *entries: Entry) -> None:
+        """Keep what was said of an ended transaction that still waits; it is told again later."""
+        change = self._store.party(state.party).change(state.fence)
+        transactions = self._store.party(state.party).transactions
+        transactions.update(change, state.identity, transaction.id, transaction)
+        self._keep(state, change, transaction, entries)
+        await self._store.commit(change)
+
+    async def take_promise(
+        self, state: StationState, change: Change, transaction: Transaction
+    ) -> None:
+        """A START_SESSION promise is kept once: it goes with the transaction that it led to."""
+        if transaction.token is None:
+            return
+        remote_starts = self._store.party(state.party).remote_starts
+        for key, promise in await remote_starts.list(state.identity):
+            if story.led_to(promise, transaction):
+                remote_starts.take(change, state.identity, key)
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _superseded(
+        self, state: StationState, change: Change, run: RunningTransaction
+    ) -> list[tuple[RunningTransaction, Transaction]]:
+        """Flag what a start on the same EVSE proves to be over; returns those as they were.
+
+        Their end may still come. If it does not, they are held once the wait is over. The one
+        that is over is the one that began first, whichever was heard of first.
+        """
+        others = _beside(run, state)
+        begun = run.transaction.started_at
+        if any(one.transaction.started_at > begun for one in others):
+            run.transaction = replace(
+                run.transaction.flagged(flags.SUPERSEDED), due_at=self.due_at()
+            )
+        before = []
+        for old in others:
+            if old.transaction.started_at > begun:
+                continue
+            before.append((old, old.transaction))
+            old.transaction = replace(
+                old.transaction.flagged(flags.SUPERSEDED), due_at=self.due_at()
+            )
+            self.write(state, change, old, ())
+            transactions = self._store.party(state.party).transactions
+            transactions.wait(change, state.identity, old.transaction.id, old.transaction.due_at)
+            log.warning(
+                "transaction superseded by a new start",
+                charge_point=state.identity,
+                transaction=old.transaction.id,
+            )
+        return before
+
+    def _vacate(self, state: StationState, change: Change, transaction: Transaction) -> None:
+        """Charging was the last word on this EVSE's connectors: with the transaction it is over.
+
+        Some 1.6 stations never say so themselves, or only when the cable is pulled.
+        """
+        evse_id, ended_at = transaction.evse_id, transaction.latest_at
+        reports = state.evses.get(evse_id)
+        after = None if reports is None else reports.after_transaction(ended_at)
+        if after is None or state.running_on(evse_id):
+            return
+        state.evses[evse_id] = after
+        stations = self._store.party(state.party).stations
+        stations.put(change, state.identity, f"evse:{evse_id}", after)
+
+    def _put(
+        self,
+        state: StationState,
+        change: Change,
+        transaction: Transaction,
+        entries: Sequence[Entry],
+    ) -> None:
+        """Record a transaction and give it its place in the lists: at its start and its end."""
+        transactions = self._store.party(state.party).transactions
+        transactions.put(
+            change,
+            state.identity,
+            transaction.id,
+            transaction,
+            is_open=transaction.is_open,
+            started=transaction.started_at,
+        )
+        transactions.wait(change, state.identity, transaction.id, transaction.due_at)
+        transactions.put_session(change, transaction.session_id, state.identity, transaction.id)
+        self._tokens_in_use.note(state, change, transaction)
+        self._keep(state, change, transaction, entries)
+
+    def _keep(
+        self,
+        state: StationState,
+        change: Change,
+        transaction: Transaction,
+        entries: Sequence[Entry],
+    ) -> None:
+        transactions = self._store.party(state.party).transactions
+        kept = [encoded(entry) for entry in entries]
+        transactions.add_readings(change, state.identity, transaction.id, kept)
+
+    def _tell(self, state: StationState, transaction: Transaction) -> None:
+        """Log what an operator may have to see to."""
+        about = {"charge_point": state.identity, "transaction": transaction.id}
+        if transaction.due_at is not None:
+            log.info("waiting for what is missing", **about)
+        elif transaction.billable and not transaction.billed:
+            log.warning("cdr held", **about, reasons=list(transaction.flags))
+        elif flags.EVENTS_MISSING in transaction.flags:
+            log.warning("billed with events missing", **about)
+
+
+def _beside(run: RunningTransaction, state: StationState) -> list[RunningTransaction]:
+    """The other open transactions on the same EVSE, where only one can be."""
+    evse_id = run.transaction.evse_id
+    if evse_id == STATION:
+        return []  # the station did not say where: it may be any EVSE
+    return [one for one in state.running_on(evse_id) if one.transaction.id != run.transaction.id]

@@ -1,0 +1,103 @@
+"""A transaction's record made anew from everything that was said of it, in turn."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gateway.domain import flags
+from gateway.domain.energy import EnergyMeter
+from gateway.domain.events import TransactionPhase, TransactionReported, TransactionStopped
+from gateway.domain.meter import Reading
+from gateway.domain.periods import Periods
+from gateway.domain.sequence import Sequence
+from gateway.domain.tokens import AuthMethod
+from gateway.domain.transactions import Transaction, TransactionState
+from gateway.services.charging.transaction_log import Entry, Switched, Told, in_turn
+from gateway.services.charging.transaction_story import begun, ended, metered, stopped, told
+
+
+def retold(transaction: Transaction, log: Iterable[Entry], *, whole: bool = False) -> Transaction:
+    """The record made anew from everything that was said, in turn.
+
+    Only what is not part of the story stays: its ids, its place, what was flagged from outside.
+    """
+    entries = in_turn(log)
+    blank = _blank(transaction)
+    if transaction.sequence is None:
+        again, is_over = _calls_retold(blank, entries)
+    else:
+        again, is_over = _events_retold(blank, entries, whole=whole)
+    if is_over:
+        return again.unflagged(flags.END_MISSING)
+    if not transaction.is_open:  # closed without an end of its own
+        return ended(again, again.energy.last_at or again.started_at, None)
+    return again
+
+
+def _calls_retold(transaction: Transaction, entries: list[Entry]) -> tuple[Transaction, bool]:
+    transaction = begun(transaction, transaction.started_at)
+    stop: TransactionStopped | None = None
+    for entry in entries:
+        if isinstance(entry, Reading):
+            transaction = metered(transaction, (entry,))
+        elif isinstance(entry, Switched):
+            periods = transaction.periods.switch(entry.charging, entry.at)
+            transaction = replace(transaction, periods=periods)
+        elif isinstance(entry, TransactionStopped):
+            stop = stop or entry
+    return (transaction, False) if stop is None else (stopped(transaction, stop), True)
+
+
+def _events_retold(
+    transaction: Transaction, entries: list[Entry], *, whole: bool
+) -> tuple[Transaction, bool]:
+    story = [entry for entry in entries if isinstance(entry, Told)]
+    sequence = Sequence()
+    for entry in story:
+        sequence = sequence.hearing(entry.event.seq_no, entry.event.at, entry.event.phase)
+    whole = whole or sequence.settled or flags.EVENTS_MISSING in transaction.flags
+    first = story[0].event.at
+    transaction = begun(replace(transaction, started_at=first), first)
+    transaction = replace(transaction, sequence=Sequence())
+    last: TransactionReported | None = None
+    for entry in story:
+        transaction = told(transaction, entry.event, entry.authorization, whole=whole)
+        if entry.event.phase is TransactionPhase.ENDED:
+            last = entry.event
+    if sequence.settled:
+        transaction = transaction.unflagged(flags.EVENTS_MISSING)
+    if last is None:
+        return transaction, False
+    return ended(transaction, last.at, last.stopped_reason), True
+
+
+def _blank(transaction: Transaction) -> Transaction:
+    """Without what the log will say.
+
+    The log of 1.6 has neither its start nor statuses that begin no period: their words stay.
+    """
+    blank = replace(
+        transaction.unflagged(*flags.TOLD),
+        state=TransactionState.ACTIVE,
+        stopped_at=None,
+        stop_reason=None,
+        meter_stop_wh=None,
+        energy=EnergyMeter(),
+        periods=Periods(),
+        in_order=True,
+    )
+    if transaction.sequence is None:
+        return blank
+    return replace(
+        blank.unflagged(flags.TOKEN_REFUSED),
+        charging_state=None,
+        evse_id=0,
+        connector_id=None,
+        token=None,
+        holder=None,
+        authorization=None,
+        auth_method=AuthMethod.WHITELIST,
+        authorization_reference=None,
+        meter_start_wh=None,
+        remote_start_id=None,
+        reservation_id=None,
+    )

@@ -1,0 +1,1 @@
+"""The roaming side of the use cases: our parties, partners, locations."""

@@ -1,0 +1,1 @@
+"""Charge points as devices: registry and connection, settings, reports, operations, status."""
