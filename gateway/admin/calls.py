@@ -45,6 +45,17 @@ class Call:
             raise Invalid("The body is not a JSON object")
         return self.body
 
+    def members(self, model: type[BaseModel], *also: str) -> dict[str, Any]:
+        """The body as an object with no other members than the model's; values are not looked at.
+
+        Raises `Invalid`.
+        """
+        body = self.object()
+        unknown = sorted(body.keys() - model.model_fields.keys() - set(also))
+        if unknown:
+            raise Invalid("The body does not fit", [f"{name}: is not known" for name in unknown])
+        return body
+
     def read(self, model: type[Model]) -> Model:
         """The body as `model`. Raises `Invalid` with every fault found."""
         try:

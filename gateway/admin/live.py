@@ -20,6 +20,7 @@ from prometheus_client import Gauge
 
 from gateway.admin.resources.transactions import shown_transaction
 from gateway.admin.services import Services
+from gateway.admin.stations import described
 from gateway.services.security.security_events import SECURITY_EVENTS_TOPIC
 from gateway.services.stations.station_state import StationState
 from gateway.store import Documents, PageQuery, StoreError
@@ -209,7 +210,8 @@ class LiveEvents:
         return events
 
     async def _station_changes(self) -> AsyncIterator[Event]:
-        states = self._services.router.states()
+        services = self._services
+        states = services.router.states()
         closely = len(states) <= _WATCHED_CONNECTORS
         now = {state.identity: _mark(state, closely) for state in states}
         changed = {
@@ -220,8 +222,8 @@ class LiveEvents:
         changed |= self._elsewhere
         self._stations, self._elsewhere = now, set()
         for identity in sorted(changed)[:_CHANGES]:
-            described = await self._services.charge_points.describe(identity)
-            yield Event("charge_point", described or {"identity": identity, "removed": True})
+            shown = await described(services.charge_points, services.router, identity)
+            yield Event("charge_point", shown or {"identity": identity, "removed": True})
 
     def _security_event(self, message: dict[str, Any]) -> None:
         """A critical one, told by whichever node has stored it."""

@@ -20,6 +20,10 @@ class Kind(StrEnum):
     TEXT = "text"  # as numbers where both are, else without regard to case
     LIST = "list"  # comma-separated: as sets
     AT_LEAST = "at least"  # a list that may hold more; what it has stays
+    AT_MOST = "at most"  # a number above 0: a smaller one stays
+
+
+LISTS = (Kind.LIST, Kind.AT_LEAST)
 
 
 class Source(StrEnum):
@@ -41,6 +45,7 @@ class State(StrEnum):
     REFUSED = "refused"
     UNKNOWN = "unknown"  # the station has no such setting
     UNANSWERED = "unanswered"
+    NOT_ASKED = "not asked yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ _ENERGY = "Energy.Active.Import.Register"
 # the last ones first
 _MEASURANDS = f"{_ENERGY},Power.Active.Import,SoC"
 
-_SAMPLES = "a partner's driver sees the session grow once a minute"
+_SAMPLES = "a partner's driver sees the session grow at least once a minute"
 _ENERGY_WANTED = "a session and its CDR are billed by this register"
 _MEASURED = "OCPI sessions carry energy, power and state of charge"
 _ALIGNED = "a price that changes with the clock is billed by a reading taken at that quarter"
@@ -75,7 +80,7 @@ _ATTEMPTS = "a transaction is told again after an outage instead of being droppe
 
 # HeartbeatInterval is not here: the answer to BootNotification sets it, in both versions.
 ROAMING_16: tuple[Wish, ...] = (
-    Wish("MeterValueSampleInterval", "60", _SAMPLES),
+    Wish("MeterValueSampleInterval", "60", _SAMPLES, Kind.AT_MOST),
     Wish("MeterValuesSampledData", _MEASURANDS, _MEASURED, Kind.AT_LEAST),
     Wish("StopTxnSampledData", _ENERGY, _ENERGY_WANTED, Kind.AT_LEAST),
     Wish("ClockAlignedDataInterval", "900", _ALIGNED),
@@ -95,7 +100,7 @@ ROAMING_16: tuple[Wish, ...] = (
 ROAMING_2X: tuple[Wish, ...] = (
     Wish("SampledDataCtrlr.TxStartedMeasurands", _ENERGY, _ENERGY_WANTED, Kind.AT_LEAST),
     Wish("SampledDataCtrlr.TxUpdatedMeasurands", _MEASURANDS, _MEASURED, Kind.AT_LEAST),
-    Wish("SampledDataCtrlr.TxUpdatedInterval", "60", _SAMPLES),
+    Wish("SampledDataCtrlr.TxUpdatedInterval", "60", _SAMPLES, Kind.AT_MOST),
     Wish("SampledDataCtrlr.TxEndedMeasurands", _ENERGY, _ENERGY_WANTED, Kind.AT_LEAST),
     Wish("AlignedDataCtrlr.Measurands", _ENERGY, _ENERGY_WANTED, Kind.AT_LEAST),
     Wish("AlignedDataCtrlr.Interval", "900", _ALIGNED),
@@ -171,7 +176,7 @@ def wishes(
 
 def _wish(name: str, value: str, source: Source, known: Wish | None) -> Wish:
     """The operator's wish: a list is to be just what he says."""
-    is_list = "," in value or (known is not None and known.kind is not Kind.TEXT)
+    is_list = "," in value or (known is not None and known.kind in LISTS)
     return Wish(name, value, "the operator's", Kind.LIST if is_list else Kind.TEXT, source)
 
 
@@ -184,6 +189,8 @@ def satisfied(wish: Wish, value: str) -> bool:
     """Whether a station that has `value` has what is wanted."""
     if wish.kind is Kind.TEXT:
         return _same_text(wish.value, value)
+    if wish.kind is Kind.AT_MOST:
+        return _is_at_most(wish.value, value)
     wanted, has = ({folded(one) for one in items(text)} for text in (wish.value, value))
     return wanted <= has if wish.kind is Kind.AT_LEAST else wanted == has
 
@@ -202,6 +209,13 @@ def _same_text(wanted: str, value: str) -> bool:
         return Decimal(wanted.strip()) == Decimal(value.strip())
     except InvalidOperation:
         return folded(wanted) == folded(value)
+
+
+def _is_at_most(most: str, value: str) -> bool:
+    try:
+        return 0 < Decimal(value.strip()) <= Decimal(most)
+    except InvalidOperation:
+        return False
 
 
 def state_after(word: str) -> State:

@@ -10,7 +10,10 @@ MAX_LIMITS = 50  # of one station; the one that was told of longest ago gives wa
 
 @dataclass(frozen=True, slots=True)
 class ChargingLimit:
-    """NotifyChargingLimit. `evse_id` 0 is the whole station; `schedules` are as it told them."""
+    """NotifyChargingLimit. `evse_id` 0 is the whole station; `schedules` are as it told them.
+
+    `too_long`: its schedules were too much to keep, and are not here.
+    """
 
     evse_id: int
     source: str
@@ -18,6 +21,7 @@ class ChargingLimit:
     is_grid_critical: bool | None = None
     is_local_generation: bool | None = None
     schedules: list[dict[str, Any]] = field(default_factory=list)
+    too_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

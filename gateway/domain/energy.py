@@ -43,6 +43,11 @@ class EnergyMeter:
             return self.interval_wh
         return self.last_wh - self.start_wh
 
+    @property
+    def unread(self) -> bool:
+        """Whether no meter value was ever heard."""
+        return self.last_wh is None and self.interval_until is None
+
     def starting(self, register_wh: Decimal, at: datetime) -> "EnergyMeter":
         """State the start register (1.6 meterStart). Readings already taken stay."""
         stated = replace(self, start_wh=register_wh, seen_from=None)

@@ -18,9 +18,22 @@ TOKEN_REFUSED = "token refused"  # noqa: S105 - the word for what happened, no s
 ENERGY_UNPAID = "energy delivered on a refused token"
 TOKEN_CHANGED = "another token was presented"  # noqa: S105 - as above
 STATION_COST_DIFFERS = "station's own cost differs"
+NO_METER_VALUE = "no meter value"
+TOO_MANY_EVENTS = "too many events"
+NOT_PRICED = "cannot be priced"
 
 # With one of these the energy, the time or the place is not known: the CDR is held.
-HOLDING = frozenset({NO_LOCATION, START_MISSING, END_MISSING, CLOCK_WRONG, WENT_BACK})
+HOLDING = frozenset(
+    {
+        NO_LOCATION,
+        START_MISSING,
+        END_MISSING,
+        CLOCK_WRONG,
+        WENT_BACK,
+        NO_METER_VALUE,
+        TOO_MANY_EVENTS,
+    }
+)
 
 # What the story itself says: found again whenever it is told again. The others stay.
 TOLD = frozenset(
@@ -28,6 +41,7 @@ TOLD = frozenset(
         START_MISSING,
         CLOCK_WRONG,
         WENT_BACK,
+        NO_METER_VALUE,
         STOP_BELOW_READING,
         NOT_COUNTING,
         START_UNREAD,
@@ -48,5 +62,6 @@ ALL = (
         ID_REUSED,
         TOKEN_REFUSED,
         STATION_COST_DIFFERS,
+        NOT_PRICED,
     }
 )

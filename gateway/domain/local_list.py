@@ -109,6 +109,7 @@ class ListState(StrEnum):
     BEHIND = "behind"  # not told everything yet, or an attempt has failed
     NOT_WANTED = "not wanted"  # by the station's own settings, or by the operator
     NOT_SUPPORTED = "not supported"
+    NOT_ASKED = "not asked yet"  # it was not connected since there are tokens to list
     REFUSED = "refused"  # too often: left alone until the operator asks
 
 

@@ -17,6 +17,9 @@ from gateway.domain.happenings import Happening
 
 MASK = "***"
 _LONGEST_HISTORY = 100
+# A station says "Uploaded" when the target has answered it; the file is here by then, or soon.
+FILE_GRACE = timedelta(minutes=2)
+NO_FILE = "no file came"
 
 
 class OperationState(StrEnum):
@@ -241,14 +244,37 @@ def answered(
 
 
 def told(operation: Operation, kind: OperationKind, news: News, at: datetime) -> Operation:
-    """A notification. An end state holds, but for one that a station may go on after."""
+    """A notification. An end state holds, but for one that a station may go on after.
+
+    A file that it says it has put here is done when it is here.
+    """
     state = kind.words.get(news.word)
     if operation.ended and operation.state not in _MAY_GO_ON:
         state = None
-    detail = news.detail
-    if state is _DONE and operation.parameters.get("here") and "file" not in operation.result:
-        detail = detail or "but no file has come here"
-    return noted(operation, at, news.word, detail, state=state, result=news.result)
+    if state is _DONE and _wants_file(operation):
+        state = _RUNNING
+    return noted(operation, at, news.word, news.detail, state=state, result=news.result)
+
+
+def received(
+    operation: Operation, kind: OperationKind, file: Mapping[str, Any], at: datetime
+) -> Operation:
+    """The file is here: done, if the station has said its last word already."""
+    detail = f"{file['bytes']} bytes, sha256 {file['sha256']}, file {file['id']}"
+    state = _DONE if _lacks_file(operation, kind) else None
+    return noted(operation, at, "received", detail, state=state, result={"file": dict(file)})
+
+
+def _wants_file(operation: Operation) -> bool:
+    return bool(operation.parameters.get("here")) and "file" not in operation.result
+
+
+def _lacks_file(operation: Operation, kind: OperationKind) -> bool:
+    """Whether the station's last word was that the file is here, and it is not."""
+    if not _wants_file(operation):
+        return False
+    said = (kind.words.get(entry.word) for entry in reversed(operation.history))
+    return next((state for state in said if state is not None), None) is _DONE
 
 
 def noticed(operation: Operation, kind: OperationKind, news: News, at: datetime) -> Operation:
@@ -270,6 +296,8 @@ def superseded(operation: Operation, by: Operation, at: datetime) -> Operation:
 
 def deadline(operation: Operation, kind: OperationKind) -> datetime:
     """When to stop waiting for news."""
+    if _lacks_file(operation, kind):
+        return operation.updated_at + FILE_GRACE
     last = operation.history[-1].word if operation.history else ""
     patience = kind.patience.get(last, kind.silence)
     return max(operation.updated_at, operation.not_before or operation.updated_at) + patience
@@ -278,11 +306,14 @@ def deadline(operation: Operation, kind: OperationKind) -> datetime:
 def as_of(operation: Operation, kind: OperationKind, now: datetime) -> Operation:
     """The operation as it is at `now`: over, if nothing was heard of it for too long.
 
-    A file that has come is a success, whatever the station left unsaid.
+    A file that has come is a success, whatever the station left unsaid; one that has not is none,
+    whatever the station said.
     """
     last = deadline(operation, kind)
     if operation.ended or now < last:
         return operation
+    if _lacks_file(operation, kind):
+        return noted(operation, last, NO_FILE, state=_FAILED)
     has_come = "file" in operation.result
     state = OperationState.DONE if has_come else OperationState.NO_NEWS
     return replace(operation, state=state, ended_at=last)

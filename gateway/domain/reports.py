@@ -32,7 +32,8 @@ class Progress:
     """What is known of a report without reading its parts.
 
     `before`: every number below it was seen; `beyond`: those above it that were. `slot` is where
-    the parts are kept. `cut`: it had more parts than are kept. `inventory_of`: we asked for it to
+    the parts are kept. `cut`: it had more parts, or larger
+    ones, than are kept. `inventory_of`: we asked for it to
     learn the device model of that firmware version.
     """
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import structlog
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.services.files.disk import NoRoom, TooLarge
 from gateway.services.files.file_tickets import UPLOAD, FileTickets, InUse, Spent
@@ -66,6 +67,7 @@ _REFUSALS: dict[type[Exception], int] = {
     web.RequestPayloadError: 400,  # the connection broke, or the body is damaged
     ConnectionError: 400,
     ValueError: 400,  # multipart that is none
+    HttpProcessingError: 400,  # multipart whose parts have broken headers
 }
 
 

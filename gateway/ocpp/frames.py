@@ -1,14 +1,15 @@
 """The last frames of a connection, both ways, for the operator's eyes.
 
 In memory only, few, and with secrets masked whenever they are shown. A frame is kept as it came,
-because most are never looked at; a long one is masked and cut at once.
+because most are never looked at; of a long one only the begin is, and nothing of it is shown if
+it has a secret anywhere and is too long to be masked by its structure.
 """
 
 import re
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway import exact_json
 from gateway.domain import timestamps
@@ -18,14 +19,34 @@ KEPT_FRAMES = 20
 KEPT_CHARACTERS = 4_096
 MASK = "***"
 
+# Beyond this, a frame that mentions a secret is not taken apart: that would take too long.
+LONGEST_MASKED = 32_768
+_EDGE = 512  # characters before a cut that are not shown: what opens a URL may be cut in two there
+_BEGIN = KEPT_CHARACTERS + 4 * _EDGE
+_NAMING = 256  # bytes that hold the id and the action of a CALL
+
 # Members and variables that hold a secret in some OCPP version: AuthorizationKey,
 # BasicAuthPassword, vpn.password, apn.apnPassword, key, ...
-_SECRET = re.compile(r"password|authorizationkey|secret|passwd|privatekey", re.IGNORECASE)
+_NAMES = ("password", "authorizationkey", "secret", "passwd", "privatekey")
+_SECRET = re.compile("|".join(_NAMES), re.IGNORECASE)
+_ESCAPE = r"\u00"  # a letter that is written like this may belong to such a name
+_SUSPECT = tuple(name.encode() for name in (*_NAMES, _ESCAPE))
 
 # What opens a URL that a station is sent: a ticket of the files listener, a name and password.
 _OPENING = re.compile(r"(/files/[ud]/)[A-Za-z0-9_-]{20,}|(?<=://)[^/@\s\"]{1,200}@")
 
 RECEIVED, SENT = "received", "sent"
+
+
+class _Kept(NamedTuple):
+    """`shown`: the text that stands for a frame that was long; None while it is still to be made
+    of the frame."""
+
+    at: float
+    direction: str
+    frame: bytes
+    shown: str | None = None
+    is_cut: bool = False
 
 
 class FrameRecord:
@@ -34,21 +55,28 @@ class FrameRecord:
     __slots__ = ("_frames",)
 
     def __init__(self) -> None:
-        self._frames: deque[tuple[float, str, bytes]] = deque(maxlen=KEPT_FRAMES)
+        self._frames: deque[_Kept] = deque(maxlen=KEPT_FRAMES)
 
     def add(self, direction: str, frame: bytes) -> None:
         """Keep one frame, in place of the oldest."""
-        if len(frame) > KEPT_CHARACTERS:
-            frame = masked(frame).encode()
-        self._frames.append((time.time(), direction, frame))
+        at = time.time()
+        if len(frame) <= KEPT_CHARACTERS:
+            kept = _Kept(at, direction, frame)
+        elif not _mentions_secret(frame):
+            kept = _Kept(at, direction, frame[:_BEGIN], is_cut=len(frame) > _BEGIN)
+        else:
+            shown = masked(frame) if len(frame) <= LONGEST_MASKED else MASK
+            kept = _Kept(at, direction, frame[:_NAMING], shown)
+        self._frames.append(kept)
 
     def answered_action(self, message_id: str) -> str | None:
         """The action of the CALL that we answered under this id; None if it is not there."""
         begin = codec.begin_of_answer(message_id)
-        if not any(frame.startswith(begin) for _, way, frame in self._frames if way == SENT):
+        sent = (kept.frame for kept in self._frames if kept.direction == SENT)
+        if not any(frame.startswith(begin) for frame in sent):
             return None
-        for _, way, frame in reversed(self._frames):
-            call = codec.begin_of_call(frame) if way == RECEIVED else None
+        for kept in reversed(self._frames):
+            call = codec.begin_of_call(kept.frame) if kept.direction == RECEIVED else None
             if call is not None and call[0] == message_id:
                 return call[1]
         return None
@@ -57,28 +85,48 @@ class FrameRecord:
         """The frames, oldest first, secrets masked."""
         return [
             {
-                "at": timestamps.to_text(datetime.fromtimestamp(at, UTC)),
-                "direction": direction,
-                "frame": masked(frame),
+                "at": timestamps.to_text(datetime.fromtimestamp(kept.at, UTC)),
+                "direction": kept.direction,
+                "frame": _shown(kept),
             }
-            for at, direction, frame in self._frames
+            for kept in self._frames
         ]
+
+
+def _mentions_secret(frame: bytes) -> bool:
+    """A plain search: over a megabyte, the expression takes forty times as long."""
+    lowered = frame.lower()
+    return any(name in lowered for name in _SUSPECT)
+
+
+def _shown(kept: _Kept) -> str:
+    if kept.shown is not None:
+        return kept.shown
+    if not kept.is_cut:
+        return masked(kept.frame)
+    # It mentions no secret; only what opens a URL is left to be found.
+    text = _without_openings(kept.frame.decode(errors="replace"))
+    return f"{text[:-_EDGE][:KEPT_CHARACTERS]}..."
 
 
 def masked(frame: bytes) -> str:
     """A frame's text with the secrets taken out, cut to what is worth showing.
 
     What cannot be parsed cannot be masked by its structure: if it so much as mentions a secret,
-    nothing of it is shown.
+    nothing of it is shown. The same goes for what is nested too deeply to be taken apart.
     """
     text = frame.decode(errors="replace")
-    if _SECRET.search(text):
+    if _SECRET.search(text) or _ESCAPE in text:
         try:
             text = exact_json.dumps(_without_secrets(exact_json.loads(frame))).decode()
-        except ValueError:
+        except (ValueError, RecursionError):
             return MASK
-    text = _OPENING.sub(lambda match: f"{match[1] or ''}{MASK}{'' if match[1] else '@'}", text)
+    text = _without_openings(text)
     return text if len(text) <= KEPT_CHARACTERS else f"{text[:KEPT_CHARACTERS]}..."
+
+
+def _without_openings(text: str) -> str:
+    return _OPENING.sub(lambda match: f"{match[1] or ''}{MASK}{'' if match[1] else '@'}", text)
 
 
 def _without_secrets(value: Any) -> Any:

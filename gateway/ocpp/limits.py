@@ -17,9 +17,9 @@ class TokenBucket:
         self._tokens = burst
         self._at = now
 
-    def spend(self, now: float) -> float:
-        """Take one token; the seconds until the debt is paid, 0 when there was one."""
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate) - 1
+    def spend(self, now: float, tokens: float = 1) -> float:
+        """Take tokens; the seconds until the debt is paid, 0 when there were enough."""
+        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate) - tokens
         self._at = now
         return -self._tokens / self.rate if self._tokens < 0 else 0.0
 

@@ -4,7 +4,8 @@ The reader is a callback and never waits: answers to our calls are matched at on
 a bounded inbox for the connection's one worker, which handles them one after the other in order;
 so do 2.1's SENDs, which are never answered, and its complaints about answers of ours. A full inbox
 or a spent rate limit stops the reading, so the flood stays in the station's TCP stack and nothing
-is lost. One CALL of ours is outstanding at a time (OCPP-J 4.1.1).
+is lost. The rate limit counts what frames cost: long ones more than one, and those that break
+their schema by their faults and size. One CALL of ours is outstanding at a time (OCPP-J 4.1.1).
 
 What is answered has been handled; what could not be made durable gets no answer at all: the
 socket is closed, and the station keeps its message and tries again.
@@ -28,7 +29,7 @@ from gateway.ocpp.later_version import is_of_later_version
 from gateway.ocpp.leniency import Leniency
 from gateway.ocpp.limits import TokenBucket
 from gateway.ocpp.outgoing import OutgoingCalls
-from gateway.ocpp.schemas import MessageSchema, Rule
+from gateway.ocpp.schemas import MessageSchema, Rule, Violation
 from gateway.ocpp.socket import ChargePointSocket
 from gateway.services.ports import Withheld
 from gateway.services.stations.station_state import StationState
@@ -50,6 +51,17 @@ _FAILED = MESSAGES.labels("failed")
 _UNANSWERED = MESSAGES.labels("unanswered")
 
 RESULT_ERROR_STREAM = "call_result_errors"  # where complaints about our answers are kept
+
+# What a frame costs of the allowance, in tokens: one for so many bytes.
+_BYTES_A_TOKEN = 16_384
+# The same for what breaks its schema. A token stands for about a millisecond of work here, so
+# that a station that sends nothing else has a tenth of one core.
+_FAULTS_A_TOKEN = 25
+_FAULTY_BYTES_A_TOKEN = 1_024
+_LAST_PAUSE = 1.0  # seconds
+
+# Far above every message; what is deeper would break whoever goes through it by recursion.
+_MOST_NESTED = 100
 
 Keep = Callable[[StationState, str, dict[str, Any]], Awaitable[None]]
 """Keeps a report of a station in a stream, for the operator."""
@@ -84,6 +96,8 @@ class Link:
         "_busy_since",
         "_closing",
         "_dialect",
+        "_ended",
+        "_faults",
         "_frames",
         "_inbox",
         "_keep",
@@ -123,12 +137,14 @@ class Link:
         self._limits = limits
         self._keep = keep
         self._leniency = leniency
-        self._inbox: deque[codec.Call | codec.Send | _Complaint] = deque()
+        self._inbox: deque[tuple[codec.Call | codec.Send | _Complaint, int]] = deque()
         self._wake: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] | None = None  # awaited by a pause
         self._closing = False
         self._worker: asyncio.Task[Any] | None = None
         self._busy_since: float | None = None
         self._overdue = False
+        self._faults: int | None = None
         self._state: StationState | None = None
         self._seen: Callable[[StationState], None] | None = None
         self._outgoing = OutgoingCalls(self._send, limits.outbox)
@@ -151,20 +167,25 @@ class Link:
 
     def received(self, data: bytes, is_text: bool) -> None:
         """Take one message from the socket."""
-        debt = self._allowance.spend(self._socket.heard)
+        size = len(data)
+        tokens = 1 if size <= _BYTES_A_TOKEN else -(-size // _BYTES_A_TOKEN)
+        debt = self._allowance.spend(self._socket.heard, tokens)
         if debt:
             self._slow_down(debt)
         self._frames.add(RECEIVED, data)
         if self._state is not None and self._seen is not None:
             self._seen(self._state)
         message = self._read(data, is_text)
-        if type(message) is codec.Call:
+        if isinstance(message, codec.Call):
             self._leniency.numbered(self._state, message.message_id)
-            self._queue(message)
-        elif type(message) is codec.Send:
-            self._queue(message)
+            self._queue(message, size)
+        elif isinstance(message, codec.Send):
+            self._queue(message, size)
         elif isinstance(message, codec.Malformed):
             self._reject(message)
+        elif size > 2 * _MOST_NESTED and _is_deep(message):
+            reason = "nested too deeply"
+            self._reject(codec.Malformed(codec.Fault.ANSWER, reason, message.message_id))
         elif isinstance(message, (codec.Answer, codec.Refusal)):
             self._match(message)
         elif isinstance(message, codec.ResultRefusal):
@@ -204,11 +225,11 @@ class Link:
         self._resume_at = 0.0
         self._socket.release("rate")
 
-    def _queue(self, message: codec.Call | codec.Send | _Complaint) -> None:
+    def _queue(self, message: codec.Call | codec.Send | _Complaint, size: int = 0) -> None:
         if self._closing:
             _UNANSWERED.inc()
             return
-        self._inbox.append(message)
+        self._inbox.append((message, size))
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
         if len(self._inbox) >= self._limits.inbox:
@@ -282,7 +303,7 @@ class Link:
         self._worker = asyncio.current_task()
         while True:
             while self._inbox:
-                await self._work(state, self._inbox.popleft())
+                await self._work(state, *self._inbox.popleft())
             if self._closing:
                 return
             self._wake = self._socket.loop.create_future()
@@ -290,7 +311,7 @@ class Link:
             self._wake = None
 
     async def _work(
-        self, state: StationState, message: codec.Call | codec.Send | _Complaint
+        self, state: StationState, message: codec.Call | codec.Send | _Complaint, size: int
     ) -> None:
         backlog = len(self._inbox)
         if backlog <= self._limits.inbox // 2:
@@ -306,8 +327,34 @@ class Link:
         self._busy_since = None
         if answer is not None:
             self._send(answer)
-        if backlog:
+        wait = self._charge(size)
+        if wait:
+            await self._pause(wait)
+        elif backlog:
             await asyncio.sleep(0)  # a handler that had nothing to wait for must not starve others
+
+    async def _pause(self, seconds: float) -> None:
+        """Leave the inbox alone for a while, a short one once the link ends."""
+        if self._closing:
+            await asyncio.sleep(min(seconds, _LAST_PAUSE))
+            return
+        self._ended = self._socket.loop.create_future()
+        await asyncio.wait([self._ended], timeout=seconds)
+        self._ended = None
+
+    def _charge(self, size: int) -> float:
+        """Take what a message has cost that broke its schema; the seconds until that is paid.
+
+        The rest of the inbox waits as long: it may hold more of the same.
+        """
+        faults, self._faults = self._faults, None
+        if faults is None:
+            return 0.0
+        tokens = faults / _FAULTS_A_TOKEN + size / _FAULTY_BYTES_A_TOKEN
+        debt = self._allowance.spend(self._socket.loop.time(), tokens)
+        if debt:
+            self._slow_down(debt)
+        return debt
 
     def check(self, now: float) -> None:
         """Stop a handler that takes too long; called now and then for every link.
@@ -341,9 +388,7 @@ class Link:
             reason = "unknown"
         elif not state.boot_accepted and not self._allowed_early(send.action):
             reason = "not booted"
-        elif not schema.valid(send.payload) and self._leniency.mend(
-            state, send.action, schema, send.payload
-        ):
+        elif not schema.valid(send.payload) and self._violations(state, schema, send):
             reason = "breaks its schema"
         else:
             handling = self._routes[send.action](state, send.payload)
@@ -426,7 +471,7 @@ class Link:
         if later is not None and is_of_later_version(schema, later, call.payload):
             self._report_mended(call.action)
             return None
-        violations = self._leniency.mend(state, call.action, schema, call.payload)
+        violations = self._violations(state, schema, call)
         if not violations:
             self._report_mended(call.action)
             return None
@@ -439,6 +484,13 @@ class Link:
         )
         code = self._dialect.codes[violations[0].rule]
         return codec.write_refusal(call.message_id, code, reasons)
+
+    def _violations(
+        self, state: StationState, schema: MessageSchema, message: codec.Call | codec.Send
+    ) -> list[Violation]:
+        violations = self._leniency.mend(state, message.action, schema, message.payload)
+        self._faults = len(violations)
+        return violations
 
     def _report_mended(self, action: str) -> None:
         """Once for each action: a station that deviates does so in every message."""
@@ -502,5 +554,20 @@ class Link:
 
     def _stop(self) -> None:
         self._closing = True
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        for waiting in (self._wake, self._ended):
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
+
+
+def _is_deep(message: codec.Answer | codec.Refusal | codec.ResultRefusal) -> bool:
+    level: list[Any] = list(message)
+    for _ in range(_MOST_NESTED):
+        level = [
+            one
+            for holder in level
+            if type(holder) is dict or type(holder) is list
+            for one in (holder.values() if type(holder) is dict else holder)
+        ]
+        if not level:
+            return False
+    return True

@@ -67,14 +67,15 @@ class Bus:
         self._serving: set[asyncio.Task[None]] = set()
         self._heard = False
         self._listener: asyncio.Task[None] | None = None
+        self._wire: Wire | None = None
 
     async def start(self) -> None:
         """Subscribe; raises StoreUnavailable."""
         try:
-            wire = await self._subscribed()
+            self._wire = await self._subscribed()
         except (ErrorReply, OSError, TimeoutError) as error:
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
-        self._listener = asyncio.create_task(self._listen(wire), name="store bus")
+        self._listener = asyncio.create_task(self._listen(self._wire), name="store bus")
 
     async def close(self) -> None:
         """Stop listening and serving; waiting requests end with BusTimeout."""
@@ -82,6 +83,8 @@ class Bus:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._wire is not None:  # a listener that was cancelled before it began closes nothing
+            self._wire.close()
         for future in self._replies.values():
             if not future.done():
                 future.set_exception(BusTimeout("the bus was closed"))
@@ -159,15 +162,12 @@ class Bus:
         return wire
 
     async def _listen(self, wire: Wire) -> None:
-        try:
-            while True:
-                await self._until_lost(wire)
-                wire.close()
-                wire = await self._resubscribed()
-                _log.info("bus is back")
-                self._call_all(self._resumed)
-        finally:
+        while True:
+            await self._until_lost(wire)
             wire.close()
+            wire = self._wire = await self._resubscribed()
+            _log.info("bus is back")
+            self._call_all(self._resumed)
 
     async def _until_lost(self, wire: Wire) -> None:
         """Return when the connection has ended, or its peer has fallen silent."""

@@ -86,31 +86,36 @@ class Stations:
         """Forget a piece of state."""
         change.hdel(self._keys.station(identity), state_field(field))
 
-    async def forget(self, identity: str) -> None:
-        """Drop state, route and kept reports; a connection that still lives is fenced off.
+    async def forget(self, change: Change, identity: str) -> None:
+        """Drop what is known of a charge point, kept reports (personal data) among it.
 
-        Transactions stay: they are part of the party's books.
+        What the operator says of its EVSEs stays (`binding:`), and so does the epoch, without
+        which a connection that still lives would not be fenced off. Transactions stay too: they
+        are part of the party's books.
         """
-        index = self._keys.kept_streams(identity)
-        streams = await self._server.command("SMEMBERS", index)
-        kept = [self._keys.kept(identity, stream.decode()) for stream in streams]
-        await self._server.command(
-            "DEL",
-            self._keys.station(identity),
-            self._keys.remote_starts(identity),
-            self._keys.reservations(identity),
-            self._keys.station_records("operations", identity),
-            self._keys.station_records("files", identity),
-            index,
-            *kept,
-        )
+        station, index = self._keys.station(identity), self._keys.kept_streams(identity)
+        for name in await self._server.command("HKEYS", station):
+            field = name.decode()
+            if field != EPOCH and not field.startswith(state_field("binding:")):
+                change.hdel(station, field)
+        for stream in await self._server.command("SMEMBERS", index):
+            change.delete(self._keys.kept(identity, stream.decode()))
+        change.delete(index)
+        change.delete(self._keys.remote_starts(identity))
+        change.delete(self._keys.reservations(identity))
+        change.delete(self._keys.station_records("operations", identity))
+        change.delete(self._keys.station_records("files", identity))
 
-    def keep(self, change: Change, identity: str, stream: str, value: Any, cap: int) -> None:
-        """Append a report to a stream that holds only its last `cap` ones; fewer huge ones."""
+    def keep(self, change: Change, identity: str, stream: str, value: Any, cap: int) -> int:
+        """Append a report to a stream that holds only its last `cap` ones; fewer huge ones.
+
+        Returns how many the stream now holds at most.
+        """
         text = exact_json.dumps(value)
         fitting = max(1, min(cap, MOST_BYTES // len(text)))
         change.sadd(self._keys.kept_streams(identity), stream)
         change.rpush(self._keys.kept(identity, stream), text, cap=fitting)
+        return fitting
 
     def clear(self, change: Change, identity: str, stream: str) -> None:
         """Empty a stream."""

@@ -11,6 +11,7 @@ from gateway.store.keys import PartyKeys, escape, folded, transaction_field, tra
 from gateway.store.server import Server
 
 _Documents = list[dict[str, Any]]  # `list` is a method below
+_PIECE = 500  # entries of a log that are read at once
 
 
 class Transactions:
@@ -201,9 +202,18 @@ class Transactions:
     async def readings(self, identity: str, transaction_id: str) -> Sequence[Any]:
         """A transaction's log, in the order in which it came."""
         key = self._keys.readings(identity, transaction_id)
-        return [
-            exact_json.loads(value) for value in await self._server.command("LRANGE", key, 0, -1)
-        ]
+        log: _Documents = []
+        while True:  # in pieces: a long log would hold up everybody else
+            first = len(log)
+            piece = await self._server.command("LRANGE", key, first, first + _PIECE - 1)
+            log.extend(exact_json.loads(value) for value in piece)
+            if len(piece) < _PIECE:
+                return log
+
+    async def log_length(self, identity: str, transaction_id: str) -> int:
+        """How many entries a transaction's log has."""
+        key = self._keys.readings(identity, transaction_id)
+        return int(await self._server.command("LLEN", key))
 
     async def _documents(self, fields: Sequence[str | bytes]) -> _Documents:
         if not fields:

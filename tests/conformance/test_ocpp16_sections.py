@@ -100,14 +100,15 @@ async def test_an_unknown_token_still_has_a_transaction(csms: Any) -> None:
 
 
 async def test_what_is_told_twice_is_told_once(csms: Any) -> None:
-    """OCPP 1.6 3.7"""
+    """OCPP 1.6 3.7; security-and-faults row 25: errata 3.18, a stop of -1 is answered and kept"""
     async with csms.station("S37", V16) as station:
         first, second = await start(station), await start(station)
         assert first["transactionId"] == second["transactionId"]
         for _ in range(2):
             assert await stop(station, first["transactionId"]) == {}
-        assert await stop(station, -1) == {}  # errata 3.18
+        assert await stop(station, -1) == {}
     assert len(await transactions(csms, "S37")) == 1
+    assert len(await csms.done("GET", "charge-points/S37/kept/orphans")) == 1
 
 
 async def test_what_happened_offline_is_told_later(csms: Any) -> None:
@@ -270,7 +271,8 @@ async def test_a_charging_profile_is_set_shown_and_cleared(csms: Any) -> None:
 async def test_a_log_is_asked_for_and_followed_to_its_end(csms: Any, kind: str) -> None:
     """OCPP 1.6 WP N01"""
     identity = f"SN01-{kind}"
-    body = {"kind": "log-upload", "log_type": kind}
+    location = "https://logs.example/put-it-here"
+    body = {"kind": "log-upload", "log_type": kind, "location": location}
     async with csms.station(identity, V16) as station:
         made = csms.ask_later("POST", f"charge-points/{identity}/operations", body)
         accepted = {"status": "Accepted", "filename": "log.txt"}

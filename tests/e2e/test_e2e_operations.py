@@ -150,7 +150,7 @@ async def test_a_second_log_cancels_the_first(scene):
         await station.says(
             "LogStatusNotification", status="Uploading", requestId=asked["requestId"]
         )
-        second = await start(scene, "log-upload")
+        second = await start(scene, "log-upload", location="https://logs.example/here")
         again = await station.asked("GetLog", {"status": "AcceptedCanceled"})
         await station.says(
             "LogStatusNotification", status="AcceptedCanceled", requestId=asked["requestId"]

@@ -146,6 +146,7 @@ async def test_a_partner_that_is_down_gets_its_cdr_by_pull(scene, fast):
 
     transaction = await charger.charge(1, "TAG1", energy_wh=100)
     await charger.until_acknowledged(transaction)
+    await scene.until_cdrs()
     pulled = await partner.pull("cdrs")
 
     assert pulled["accepted"] == 1

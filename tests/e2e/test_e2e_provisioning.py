@@ -258,7 +258,7 @@ async def test_a_pending_station_is_accepted_when_its_settings_were_seen_to(
     scene, station, version
 ):
     """TC_B_02_CSMS, TC_B_31_CSMS; ocpp-rules 29: settings may be read and set while Pending."""
-    async with station(version, {SAMPLES[version]: "5"}, provision=True, boot="prepare") as one:
+    async with station(version, {SAMPLES[version]: "900"}, provision=True, boot="prepare") as one:
         first = await one.boot()
         await until_boots(scene, one, 2)
 
@@ -418,7 +418,7 @@ async def test_after_a_boot_the_settings_are_read_and_those_that_differ_are_set(
 ):
     """TC_B_07_CSMS, TC_B_10_CSMS"""
     invalid = {"1.6": "StopTransactionOnInvalidId", "2.0.1": "TxCtrlr.StopTxOnInvalidId"}[version]
-    async with station(version, {SAMPLES[version]: "5", invalid: "true"}, provision=True) as one:
+    async with station(version, {SAMPLES[version]: "900", invalid: "true"}, provision=True) as one:
         assert (await one.boot())["status"] == "Accepted"
         shown = await until_settings(scene)
 

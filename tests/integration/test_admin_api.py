@@ -17,7 +17,7 @@ from gateway import exact_json
 from gateway.admin.resources.locations import EXAMPLE
 from gateway.admin.server import AdminServer, Services, create_app
 from gateway.delivery import Deliveries
-from gateway.domain.commands import Command, CommandReply
+from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.domain.delivery import ObjectRef, Verdict, VerdictKind
 from gateway.domain.events import (
     ConnectorState,
@@ -499,6 +499,60 @@ async def test_a_bad_registration_is_a_422_and_changes_nothing(
 ) -> None:
     assert (await house.api("PUT", "/charge-points/CP1", body)).status == 422
     assert (await house.api("GET", "/charge-points")).json == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/charge-points/CP1", {"security_profile": 0, "provison": False}),
+        ("/charge-points/CP1/local-list", {"enabled": True}),
+        ("/tokens/RFID/ABC", {"state": "Blocked"}),
+    ],
+)
+async def test_a_misspelt_member_of_a_body_is_refused(
+    house: House, path: str, body: dict[str, Any]
+) -> None:
+    answer = await house.api("PUT", path, body)
+    assert answer.status == 422
+    assert (await house.charge_points.get("CP1")) is None
+
+
+async def test_what_a_dead_process_of_this_node_left_is_no_connection(house: House) -> None:
+    await house.furnish()
+    stations = house.store.party(PARTY).stations
+    await stations.connect("CP1", node_id="node-1", protocol="ocpp1.6", remote="-", at=T0)
+    shown = (await house.api("GET", "/charge-points/CP1")).json
+    assert (shown["connected"], shown["connection"]) == (False, None)
+    await stations.connect("CP1", node_id="node-2", protocol="ocpp1.6", remote="-", at=T0)
+    assert (await house.api("GET", "/charge-points/CP1")).json["connected"] is True
+
+
+async def test_what_was_never_connected_is_said_to_be_not_asked(house: House) -> None:
+    await house.furnish()
+    settings = (await house.api("GET", "/charge-points/CP1/settings")).json["settings"]
+    assert {one["state"] for one in settings} == {"not asked yet"}
+    shown = (await house.api("GET", "/charge-points/CP1/local-list")).json
+    assert shown["state"] == "not asked yet"
+
+
+async def test_why_certificates_are_not_shown_is_said(house: House) -> None:
+    await house.furnish()
+    away = await house.api("GET", "/charge-points/CP1/certificates")
+    assert (away.status, away.json["error"]["message"]) == (
+        409,
+        "The charge point is not connected",
+    )
+
+    class Refusing(FakeStation):
+        async def execute(self, command: Command, timeout: float) -> CommandReply:
+            return CommandReply(CommandOutcome.FAILED, data={"error": "InternalError"})
+
+    await house.connect(station=Refusing())
+    refused = await house.api("GET", "/charge-points/CP1/certificates")
+    assert (refused.status, refused.json["error"]["message"]) == (
+        409,
+        "The charge point refused the message: InternalError",
+    )
 
 
 @pytest.mark.parametrize("identity", ["CP 1", "CP*{x}", "größe", "a%b", "EVB-P1234@x|y+z"])

@@ -281,7 +281,7 @@ async def test_doctor_finds_a_taken_port_and_a_store(
 async def test_serve_runs_until_sigterm_and_ends_in_order(shell: Shell, redis_url: str) -> None:
     """security-and-faults R3."""
     shell.environment |= {"GATEWAY_REDIS_URL": redis_url, "GATEWAY_DATA_DIR": "data"}
-    for name in ("OCPP", "OCPI", "OPERATOR"):
+    for name in ("OCPP", "OCPI", "OPERATOR", "FILES"):
         shell.environment[f"GATEWAY_{name}_PORT"] = "0"
     process = await shell.start("serve")
     assert process.stdout is not None

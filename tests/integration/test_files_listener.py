@@ -286,6 +286,25 @@ async def test_a_form_without_a_file_is_refused(listener: Listener) -> None:
     assert await listener.put(url) == 200
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'Content-Disposition: form-data; name="file"; filename="a\r\nb"',
+        b"no header at all",
+        b"Content-Disposition" + b"x" * 10_000 + b": form-data",
+        b"X" * 10_000,
+    ],
+)
+async def test_a_part_with_a_broken_header_is_refused(listener: Listener, header: bytes) -> None:
+    """S18"""
+    url, _ = await listener.ticket()
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    body = b"--x\r\n" + header + b"\r\n\r\ncontent\r\n--x--\r\n"
+    assert await listener.put(url, body, headers=headers) == 400
+    assert listener.left_behind() == []
+    assert await listener.put(url) == 200
+
+
 async def test_a_full_disk_says_so_and_leaves_nothing(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -384,7 +384,7 @@ async def test_what_cannot_be_asked_is_said(house: House) -> None:
     await house.store.charge_points.put(ChargePointRecord("CP9", PARTY, SecurityProfile.UNSECURED))
     with pytest.raises(NotConnected):
         await house.lists.send_anew("CP9")
-    assert (await house.lists.shown("CP9"))["state"] == "behind"
+    assert (await house.lists.shown("CP9"))["state"] == "not asked yet"
 
 
 async def test_a_cache_is_cleared_on_the_operators_word(house: House) -> None:
@@ -392,3 +392,29 @@ async def test_a_cache_is_cleared_on_the_operators_word(house: House) -> None:
     await house.connect(station)
     reply = await house.lists.clear_cache("CP1")
     assert (reply.outcome, reply.status) == (CommandOutcome.REJECTED, "Rejected")
+
+
+async def test_a_long_list_does_not_hold_up_what_comes_after_it(store: Store) -> None:
+    """The routines of a station run one after the other; a list goes on beside them."""
+    go_on = asyncio.Event()
+
+    class Slow(ListStation):
+        async def execute(self, command: Command, timeout: float) -> CommandReply:
+            if isinstance(command, SendLocalList):
+                await go_on.wait()
+            return await super().execute(command, timeout)
+
+    partners = PartnerDirectory(store, now)
+    await partners.load()
+    await partners.save(Partner("ems", "EMS", PartnerState.REGISTERED, T0))
+    router = StationRouter(store, "node-1")
+    lists = LocalLists(store, partners, router, now, longest_hold=0)
+    slow_house = House(store, partners, router, lists)
+    await store.tokens.put("ems", card("A"))
+    station = Slow()
+    await slow_house.connect(station)  # the routine is over, the list is not there
+    assert station.cards == {}
+    go_on.set()
+    await until(lambda: set(station.cards) == {"a"})
+    await lists.close()
+    await partners.close()

@@ -133,7 +133,7 @@ async def test_a_routine_that_breaks_does_not_stop_the_next(
     initiative.add(next_one)
     initiative.begin(state, Occasion.BOOTED)
     with contextlib.suppress(KeyError):
-        await initiative._running[state.fence]
+        await initiative._running[state.fence][1]
 
     assert station.ran == ["next"]
     await initiative.close()

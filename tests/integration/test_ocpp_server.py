@@ -834,6 +834,93 @@ async def test_a_flooding_station_is_held_back(open_site: Open) -> None:
         charger.socket.transport.abort()
 
 
+async def test_a_long_frame_costs_more_of_the_allowance(open_site: Open) -> None:
+    """security-and-faults S20: bytes cost time, not frames alone."""
+    limits = LinkLimits(frame_rate=0.001, frame_burst=10)
+    async with open_site(link_limits=limits) as site, site.booted() as charger:
+        socket = next(iter(site.server._links))
+        assert (await charger.call("Heartbeat", {}))[0] == 3
+        assert not socket.held
+        await charger.socket.send(f'[2,"2","Heartbeat",{{}}]{" " * 160_000}')
+        await until(lambda: socket.held)
+        charger.socket.transport.abort()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"connectorId": 1, "meterValue": [{}] * 10_000},  # 10,000 faults in 30 kB
+        {"connectorId": 1, "meterValue": [{}] * 10_001},  # one is told
+        {"connectorId": "1", "meterValue": [], "more": "x" * 100_000},
+    ],
+)
+async def test_calls_that_break_their_schema_cost_what_their_refusal_costs(
+    open_site: Open, body: Any
+) -> None:
+    """security-and-faults S20: to tell 10,000 faults takes half a second."""
+    limits = LinkLimits(frame_rate=0.001, frame_burst=25)
+    async with open_site(link_limits=limits) as site, site.booted() as charger:
+        socket = next(iter(site.server._links))
+        assert (await charger.call("MeterValues", body))[0] == 4
+        await until(lambda: socket.held)
+        charger.socket.transport.abort()
+
+
+async def test_calls_that_were_sent_ahead_wait_until_a_refusal_is_paid_for(
+    open_site: Open,
+) -> None:
+    """security-and-faults S20: the inbox may be full of the same."""
+    limits = LinkLimits(frame_rate=0.001, frame_burst=25)
+    async with open_site(link_limits=limits) as site, site.booted() as charger:
+        body = json.dumps({"connectorId": 1, "meterValue": [{}] * 1_000})
+        for number in range(3):
+            await charger.socket.send(f'[2,"{number}","MeterValues",{body}]')
+        assert (await charger.receive())[1] == "0"
+        socket = next(iter(site.server._links))
+        await until(lambda: socket.held)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await charger.socket.recv()
+        charger.socket.transport.abort()
+
+
+async def test_ordinary_frames_that_deviate_are_not_held_back(open_site: Open) -> None:
+    limits = LinkLimits(frame_rate=0.001, frame_burst=60)
+    status = {"connectorId": 1, "errorCode": "NoError", "status": "Available", "more": "x"}
+    async with open_site(link_limits=limits) as site, site.booted() as charger:
+        for _ in range(40):
+            assert (await charger.call("StatusNotification", status))[0] == 3
+        assert not next(iter(site.server._links)).held
+
+
+@pytest.mark.parametrize("depth", [200, 900])
+async def test_an_answer_that_is_nested_too_deeply_is_no_answer(site: Site, depth: int) -> None:
+    """security-and-faults S18"""
+    async with site.booted() as charger:
+        asked = asyncio.create_task(site.services.stations["CP1"].call("ClearCache", {}, 10))
+        request = await charger.receive()
+        deep = "[" * depth + '{"password":"x"}' + "]" * depth
+        await charger.socket.send(f'[3,"{request[1]}",{{"status":{deep}}}]')
+        answer = await asked
+        assert isinstance(answer, CallError)
+        assert "nested" in answer.description
+        assert (await charger.call("Heartbeat", {}))[0] == 3
+        assert site.server.messages("CP1")
+
+
+@pytest.mark.parametrize("pad", [0, 5_000])
+async def test_a_deep_call_with_a_secret_is_refused_and_the_reader_survives(
+    site: Site, pad: int
+) -> None:
+    """security-and-faults S18"""
+    async with site.booted() as charger:
+        deep = "[" * 900 + '{"password":"x"}' + "]" * 900
+        await charger.socket.send(f'[2,"1","Authorize",{{"idTag":{deep}}}]{" " * pad}')
+        assert (await charger.receive())[0] == 4
+        assert (await charger.call("Heartbeat", {}))[0] == 3
+        assert "***" in [frame["frame"] for frame in site.server.messages("CP1")]
+
+
 async def test_our_call_is_answered_while_a_handler_is_at_work(site: Site) -> None:
     """ocpp-rules 3"""
     gate = Gate()

@@ -153,7 +153,9 @@ async def test_news_without_a_request_goes_to_the_newest_that_still_runs(scene: 
 
 async def test_a_removed_charge_point_takes_its_operations_along(scene: Scene) -> None:
     await scene.start()
-    await scene.store.party(CP1.party).stations.forget("CP1")
+    change = scene.store.party(CP1.party).change()
+    await scene.store.party(CP1.party).stations.forget(change, "CP1")
+    await scene.store.commit(change)
     assert await scene.operations.of(CP1) == []
 
 

@@ -35,7 +35,7 @@ from gateway.services.ports import UnknownChargePoint
 from gateway.services.stations.data_transfer import DataTransfers
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
-from gateway.store import Fence, Store
+from gateway.store import Fence, Store, StoreError
 
 PARTY = Party("NL", "ABC")
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -209,6 +209,27 @@ async def test_a_start_that_is_faster_than_the_answer_is_not_overwritten_by_it(
     assert await bench.statuses() == [ReservationStatus.USED]
 
 
+async def test_a_reservation_that_changes_all_the_time_is_given_up(bench: Bench) -> None:
+    """Nothing loops without a bound."""
+    books = bench.store.party(PARTY).reservations
+
+    reservation, _ = await bench.reserve()
+    commit = bench.store.commit
+
+    async def contended(change: Any) -> Any:
+        before = await books.get("CP1", reservation.id)
+        assert before is not None
+        other = bench.store.party(PARTY).change()
+        after = before | {"word": f"{before.get('word')}."}
+        books.replace(other, "CP1", reservation.id, before, after)
+        await commit(other)
+        return await commit(change)
+
+    bench.store.commit = contended  # type: ignore[method-assign]
+    with pytest.raises(StoreError):
+        await bench.reservations.used(bench.state, reservation.id)
+
+
 async def test_an_end_of_an_unknown_reservation_is_no_error(bench: Bench) -> None:
     await bench.reservations.ended(bench.state, ReservationEnded(99, ReservationEnd.EXPIRED))
     assert await bench.statuses() == []
@@ -276,6 +297,9 @@ async def test_a_transactions_profile_is_gone_with_its_transaction(bench: Bench)
     party.transactions.put(change, "CP1", "12", document, is_open=False, started=START)
     await bench.store.commit(change)
     assert await bench.smart_charging.known("CP1") == []
+    assert (await bench.smart_charging.set("CP1", 0, profile(id=8))).accepted
+    kept = await party.stations.load("CP1")
+    assert [name for name in kept if name.startswith("charging_profile:")] == ["charging_profile:8"]
 
 
 @pytest.mark.parametrize(

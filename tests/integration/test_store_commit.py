@@ -69,14 +69,17 @@ async def test_a_forgotten_station_fences_its_last_connection(
     store: Store, party: PartyStore
 ) -> None:
     fence = await connect(party, "CP1")
-    await party.stations.forget("CP1")
+    newer = await connect(party, "CP1")
+    forgetting = party.change(newer)
+    await party.stations.forget(forgetting, "CP1")
+    await store.commit(forgetting)
     change = party.change(fence)
     party.stations.put(change, "CP1", "boot", {})
 
     with pytest.raises(Fenced) as caught:
         await store.commit(change)
 
-    assert caught.value.current is None
+    assert caught.value.current == newer.epoch
 
 
 async def test_an_epoch_is_never_given_out_again_when_the_server_comes_back_empty(

@@ -68,7 +68,9 @@ async def test_hostile_identities_keep_to_themselves(store: Store, party: PartyS
         assert await party.transactions.open(identity) == [{"of": identity}]
         assert await party.transactions.readings(identity, "t:1") == [identity]
     for identity in HOSTILE:
-        await party.stations.forget(identity)
+        forgetting = party.change()
+        await party.stations.forget(forgetting, identity)
+        await store.commit(forgetting)
     assert await party.stations.load("CP1") == {"me": "CP1"}
     assert await party.stations.kept("CP1", "Notify*", 9) == ["CP1"]
     assert await party.stations.kept(HOSTILE[0], "Notify*", 9) == []

@@ -145,3 +145,20 @@ def test_every_answer_to_a_write_has_a_meaning(word):
 
 def test_a_word_of_the_stations_own_is_a_refusal():
     assert state_after("Whatever") is State.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("value", "stays"),
+    [("60", True), ("10", True), ("0.5", True), ("61", False), ("0", False), ("", False)],
+)
+def test_a_station_that_samples_faster_is_left_alone(value, stays):
+    wish = wanted()[SAMPLES]
+    assert wish.kind is Kind.AT_MOST
+    assert satisfied(wish, value) is stays
+    assert to_write(wish, value) == "60"
+
+
+def test_the_operators_sampling_interval_is_meant_exactly():
+    wish = wanted(own={SAMPLES: "30"})[SAMPLES]
+    assert wish.kind is Kind.TEXT
+    assert not satisfied(wish, "10")

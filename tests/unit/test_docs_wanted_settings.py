@@ -10,13 +10,13 @@ from gateway.domain.boot import BootPolicy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "connect-a-charger.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("\n### Settings that roaming needs")[2].partition("\n### ")[0]
+BOUNDS = {Kind.AT_LEAST: " at least", Kind.AT_MOST: " at most"}
 
 
 @pytest.mark.parametrize("table", [ROAMING_16, ROAMING_2X], ids=["1.6", "2.x"])
 def test_every_wanted_setting_is_documented_with_its_value_and_reason(table):
     rows = [
-        f"| `{wish.name}` | `{wish.value}`{' at least' if wish.kind is Kind.AT_LEAST else ''} "
-        f"| {wish.reason} |"
+        f"| `{wish.name}` | `{wish.value}`{BOUNDS.get(wish.kind, '')} | {wish.reason} |"
         for wish in table
     ]
     assert "\n".join(rows) + "\n" in SECTION

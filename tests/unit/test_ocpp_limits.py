@@ -80,3 +80,9 @@ def test_a_wrong_guess_does_not_make_the_good_password_forgotten() -> None:
     for _ in range(100):
         limiter.failed("10.0.0.1", "CP1", BAD, 0)
     assert limiter.allows("10.0.0.1", "CP1", b"good", 0)
+
+
+def test_a_large_spending_is_paid_for_by_its_size() -> None:
+    bucket = TokenBucket(rate=2, burst=3, now=0)
+    assert bucket.spend(now=0, tokens=3) == 0
+    assert bucket.spend(now=0, tokens=10) == 5

@@ -24,6 +24,7 @@ from gateway.domain.operations import (
     as_of,
     deadline,
     noted,
+    received,
     told,
 )
 
@@ -147,11 +148,48 @@ def test_a_failed_upload_that_is_tried_again_goes_on():
     assert told(operation, LOG_UPLOAD, News("Uploaded"), T0).state is DONE
 
 
-def test_an_upload_that_was_said_but_never_came_shows_that():
-    operation = asked(LOG_UPLOAD, parameters={"here": True})
-    done = after("Uploaded", kind=LOG_UPLOAD, operation=operation)
-    assert done.state is DONE
-    assert done.history[-1].detail == "but no file has come here"
+FILE = {"bytes": 1, "sha256": "00", "id": "f"}
+
+
+def uploaded(here=True):
+    operation = asked(LOG_UPLOAD, parameters={"here": here})
+    return after("Uploading", "Uploaded", kind=LOG_UPLOAD, operation=operation)
+
+
+def test_an_upload_that_was_said_but_never_came_has_failed_after_a_grace():
+    operation = uploaded()
+    said = operation.updated_at
+    assert as_of(operation, LOG_UPLOAD, said + timedelta(seconds=119)).state is RUNNING
+    failed = as_of(operation, LOG_UPLOAD, said + timedelta(seconds=120))
+    assert failed.state is FAILED
+    assert words_of(failed)[-1] == "no file came"
+    assert failed.ended_at == said + timedelta(seconds=120)
+
+
+@pytest.mark.parametrize("later", [timedelta(seconds=1), timedelta(hours=1)])
+def test_a_file_that_comes_after_the_stations_word_makes_it_done(later):
+    operation = uploaded()
+    at = operation.updated_at + later
+    for known in (operation, as_of(operation, LOG_UPLOAD, at)):
+        assert received(known, LOG_UPLOAD, FILE, at).state is DONE
+
+
+def test_a_file_that_comes_before_the_stations_word_waits_for_it():
+    operation = answered(asked(LOG_UPLOAD, parameters={"here": True}), ACCEPTED, T0)
+    here = received(operation, LOG_UPLOAD, FILE, T0)
+    assert here.state is RUNNING
+    assert told(here, LOG_UPLOAD, News("Uploaded", 7), T0).state is DONE
+
+
+def test_a_file_that_goes_elsewhere_is_there_by_the_stations_word():
+    assert uploaded(here=False).state is DONE
+
+
+def test_an_answer_after_the_stations_word_does_not_make_up_a_file():
+    operation = told(asked(LOG_UPLOAD, parameters={"here": True}), LOG_UPLOAD, News("Uploaded"), T0)
+    late = answered(operation, ACCEPTED, T0)
+    assert late.state is RUNNING
+    assert as_of(late, LOG_UPLOAD, T0 + timedelta(minutes=3)).state is FAILED
 
 
 def test_what_is_done_stays_done():

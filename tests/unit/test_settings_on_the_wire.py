@@ -228,3 +228,36 @@ def test_a_variable_that_is_reported_twice_has_the_attributes_of_both():
 
     (variable,) = component.variables
     assert {one.type: one.value for one in variable.attributes} == {"Actual": "2", "MaxSet": "9"}
+
+
+ATTEMPTS = "OCPPCommCtrlr.MessageAttempts[TransactionEvent]"
+PAUSE = "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]"
+
+
+def test_values_without_their_instances_are_told_apart_by_their_order():
+    """Some stations answer with the variable's name alone."""
+    names = (ATTEMPTS, "Ctrlr[a].X", "Ctrlr[b].X", THRESHOLD)
+    bare = ("OCPPCommCtrlr.MessageAttempts", "Ctrlr.X", "Ctrlr.X", THRESHOLD)
+    results = [
+        {**shape(name), "attributeStatus": "Accepted", "attributeValue": str(number)}
+        for number, name in enumerate(bare)
+    ]
+    reply = asked(v201.DIALECT, ReadSettings(names)).read({"getVariableResult": results})
+    assert reply.data["values"] == dict(zip(names, "0123", strict=True))
+
+
+def test_words_for_written_settings_without_instances_are_told_apart_by_their_order():
+    results = [
+        {**shape("OCPPCommCtrlr.MessageAttempts"), "attributeStatus": "Accepted"},
+        {**shape("OCPPCommCtrlr.MessageAttemptInterval"), "attributeStatus": "Rejected"},
+    ]
+    reply = asked(v201.DIALECT, WriteSettings({ATTEMPTS: "10", PAUSE: "60"})).read(
+        {"setVariableResult": results}
+    )
+    assert reply.data["results"] == {ATTEMPTS: "Accepted", PAUSE: "Rejected"}
+
+
+def test_a_result_of_another_variable_is_never_taken_for_the_one_in_its_place():
+    result = {**shape("Other.Thing"), "attributeStatus": "Accepted", "attributeValue": "1"}
+    reply = asked(v201.DIALECT, ReadSettings((ATTEMPTS,))).read({"getVariableResult": [result]})
+    assert ATTEMPTS not in reply.data["values"]

@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Query, Route
 from gateway.admin.errors import InTheWay, Invalid, NoAnswer, NotFound
 from gateway.admin.services import Services
@@ -25,14 +26,14 @@ _SYNONYMS = {"CentralSystemRootCertificate": CertificateUse.CSMS_ROOT.value}
 _TIMEOUT = 100.0  # seconds: a station may be asked three times
 
 
-class CertificateBody(BaseModel):
+class CertificateBody(Body):
     """`certificate` is one PEM certificate."""
 
     type: str = Field(description="CSMSRootCertificate, ManufacturerRootCertificate, ...")
     certificate: str = Field(max_length=10_000)
 
 
-class RenewBody(BaseModel):
+class RenewBody(Body):
     """Which certificate to renew; 1.6 has only the first."""
 
     type: SigningUse = SigningUse.CHARGING_STATION
@@ -55,7 +56,7 @@ class CertificateCalls:
             else:
                 found = await self._certificates.of_use(record.identity, _use(use))
         except NotAnswered as silent:
-            raise _why(silent.reply) from None
+            raise await self._why(record, silent.reply) from None
         state = await self._store.party(record.party).stations.load(record.identity)
         return Answer(
             {
@@ -77,7 +78,7 @@ class CertificateCalls:
             )
         except UnusableCertificate as unusable:
             raise Invalid("The certificate is not one to install", [str(unusable)]) from None
-        answer = _answer(reply)
+        answer = await self._answer(record, reply)
         return Answer(answer | {"hash_data": None if hash_data is None else _hashes(hash_data)})
 
     async def delete(self, call: Call) -> Answer:
@@ -91,26 +92,45 @@ class CertificateCalls:
                 confirmed=call.flag("confirm") is True,
             )
         except NotAnswered as silent:
-            raise _why(silent.reply) from None
+            raise await self._why(record, silent.reply) from None
         except NotInstalled:
             raise NotFound("The charge point has no certificate of this serial number") from None
         except Ambiguous:
             raise InTheWay("Several have this serial number; add issuer_key_hash") from None
         except LastRoot as last:
             raise InTheWay(f"It is the last {last}; add confirm=true to delete it") from None
-        return Answer(_answer(reply))
+        return Answer(await self._answer(record, reply))
 
     async def renew(self, call: Call) -> Answer:
         """Have the charge point make a new key and ask for a certificate."""
         record = await self._record(call)
         body = RenewBody() if call.body is None else call.read(RenewBody)
-        return Answer(_answer(await self._certificates.renew(record.identity, body.type)))
+        reply = await self._certificates.renew(record.identity, body.type)
+        return Answer(await self._answer(record, reply))
 
     async def _record(self, call: Call) -> ChargePointRecord:
         record = await self._charge_points.get(call.path["identity"])
         if record is None:
             raise NotFound("There is no such charge point")
         return record
+
+    async def _answer(self, record: ChargePointRecord, reply: CommandReply) -> dict[str, Any]:
+        """The charge point's own word; without one, why there is none."""
+        if reply.status is None:
+            raise await self._why(record, reply)
+        return {"status": reply.status}
+
+    async def _why(self, record: ChargePointRecord, reply: CommandReply) -> NoAnswer | InTheWay:
+        if reply.outcome is CommandOutcome.TIMEOUT:
+            return NoAnswer("The charge point did not answer in time")
+        if reply.outcome is CommandOutcome.NOT_SUPPORTED:
+            return InTheWay("The charge point does not know this message")
+        if await self._store.party(record.party).stations.route(record.identity) is None:
+            return InTheWay("The charge point is not connected")
+        said = reply.status or reply.data.get("error")
+        if said is None:
+            return InTheWay("The message was not sent, or its answer could not be read")
+        return InTheWay(f"The charge point refused the message: {said}")
 
     def routes(self) -> list[Route]:
         """The calls."""
@@ -169,21 +189,6 @@ def _use(text: str) -> str:
     if use not in list(CertificateUse):
         raise Invalid("There is no such certificate type", [", ".join(CertificateUse)])
     return use
-
-
-def _answer(reply: CommandReply) -> dict[str, Any]:
-    """The charge point's own word; without one, why there is none."""
-    if reply.status is None:
-        raise _why(reply)
-    return {"status": reply.status}
-
-
-def _why(reply: CommandReply) -> NoAnswer | InTheWay:
-    if reply.outcome is CommandOutcome.TIMEOUT:
-        return NoAnswer("The charge point did not answer in time")
-    if reply.outcome is CommandOutcome.NOT_SUPPORTED:
-        return InTheWay("The charge point does not know this message")
-    return InTheWay("The charge point is not connected, or refused the message")
 
 
 def _shown(one: InstalledCertificate) -> dict[str, Any]:

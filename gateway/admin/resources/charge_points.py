@@ -3,13 +3,15 @@
 import asyncio
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, PAGING, Answer, Call, Query, Route, listed
 from gateway.admin.errors import InTheWay, Invalid, NoAnswer, NotFound
 from gateway.admin.lists import part
 from gateway.admin.resources import party
 from gateway.admin.services import Services
+from gateway.admin.stations import described
 from gateway.domain.boot import BootPolicy
 from gateway.services.ports import (
     CallError,
@@ -24,7 +26,7 @@ _LONGEST_CALL = 600.0  # seconds that an operator may wait for a station
 _AT_ONCE = 50
 
 
-class ChargePointBody(BaseModel):
+class ChargePointBody(Body):
     """What an operator says of a charge point. Without a password the known one stays."""
 
     model_config = ConfigDict(strict=True)
@@ -60,7 +62,7 @@ class ChargePointBody(BaseModel):
     )
 
 
-class CallBody(BaseModel):
+class CallBody(Body):
     """A call in the names of the connected OCPP version."""
 
     model_config = ConfigDict(strict=True)
@@ -89,7 +91,7 @@ class ChargePointCalls:
         some = part([record.identity for record in records], call.window(None))
         for first in range(0, len(some), _AT_ONCE):
             descriptions = (
-                self._charge_points.describe(identity)
+                described(self._charge_points, self._router, identity)
                 for identity in some[first : first + _AT_ONCE]
             )
             shown += await asyncio.gather(*descriptions)
@@ -98,10 +100,10 @@ class ChargePointCalls:
 
     async def get(self, call: Call) -> Answer:
         """One, with its live state."""
-        described = await self._charge_points.describe(call.path["identity"])
-        if described is None:
+        found = await described(self._charge_points, self._router, call.path["identity"])
+        if found is None:
             raise NotFound("There is no such charge point")
-        return Answer(described)
+        return Answer(found)
 
     async def put(self, call: Call) -> Answer:
         """Register or change one."""
@@ -128,8 +130,8 @@ class ChargePointCalls:
         except ValueError as error:
             raise Invalid(str(error)) from None
         await self._provisioning.reconsider(record)
-        described = await self._charge_points.describe(identity)
-        return Answer(described, 201 if known is None else 200)
+        found = await described(self._charge_points, self._router, identity)
+        return Answer(found, 201 if known is None else 200)
 
     async def delete(self, call: Call) -> Answer:
         """Forget one; its transactions, sessions and CDRs stay."""

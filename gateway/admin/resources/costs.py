@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Route
 from gateway.admin.errors import NotFound
 from gateway.admin.services import Services
@@ -14,7 +15,7 @@ _TIMEOUT = 40.0
 _LONGEST_PAYMENT = 3_600
 
 
-class CostBody(BaseModel):
+class CostBody(Body):
     """Whether a charge point is to be told costs and prices."""
 
     model_config = ConfigDict(strict=True)
@@ -24,7 +25,7 @@ class CostBody(BaseModel):
     )
 
 
-class WebPaymentBody(BaseModel):
+class WebPaymentBody(Body):
     """Somebody is paying for an EVSE on a web page."""
 
     model_config = ConfigDict(strict=True)
@@ -35,7 +36,7 @@ class WebPaymentBody(BaseModel):
     )
 
 
-class CodeBody(BaseModel):
+class CodeBody(Body):
     """The one-time code of a QR code's URL, and the station's WebPaymentsCtrlr settings."""
 
     model_config = ConfigDict(strict=True)

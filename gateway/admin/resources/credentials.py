@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Route
 from gateway.admin.errors import InTheWay, Invalid, NotFound
 from gateway.admin.services import Services
@@ -15,7 +16,7 @@ _TIMEOUT = 30.0  # seconds that the station has for each message
 _MAY_BE_TAKEN = (CommandOutcome.ACCEPTED, CommandOutcome.TIMEOUT)
 
 
-class PasswordBody(BaseModel):
+class PasswordBody(Body):
     """A new password for HTTP Basic authentication."""
 
     model_config = ConfigDict(strict=True)
@@ -26,7 +27,7 @@ class PasswordBody(BaseModel):
     )
 
 
-class SecurityProfileBody(BaseModel):
+class SecurityProfileBody(Body):
     """A higher security profile; a 2.x station needs `csms_url` as well."""
 
     model_config = ConfigDict(strict=True)

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
+from gateway.admin.bodies import Body
 from gateway.admin.resources.smart_charging import ProfileFields
 from gateway.admin.services import Services
 from gateway.domain.availability import (
@@ -49,11 +50,7 @@ Triggered = Literal[
 ]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Placed(_Body):
+class _Placed(Body):
     evse_id: Place | None = Field(None, description="in 1.6 the connector")
     connector_id: Place | None = None
 
@@ -71,7 +68,7 @@ class AvailabilityBody(_Placed):
     operative: Annotated[bool, Field(strict=True)]
 
 
-class ResetBody(_Body):
+class ResetBody(Body):
     """Restart the station, or (2.x) one EVSE."""
 
     kind: Literal["reset"]
@@ -79,7 +76,7 @@ class ResetBody(_Body):
     evse_id: Place | None = None
 
 
-class UnlockBody(_Body):
+class UnlockBody(Body):
     """Free a cable."""
 
     kind: Literal["unlock"]
@@ -101,7 +98,7 @@ class StartProfile(ProfileFields):
     kind: Annotated[ProfileKind, Field(strict=False)] = ProfileKind.RELATIVE
 
 
-class RemoteStartBody(_Body):
+class RemoteStartBody(Body):
     """Start for a token of the operator's own."""
 
     kind: Literal["remote-start"]
@@ -111,14 +108,14 @@ class RemoteStartBody(_Body):
     charging_profile: StartProfile | None = None
 
 
-class RemoteStopBody(_Body):
+class RemoteStopBody(Body):
     """Stop a transaction, by the id that the station knows it by."""
 
     kind: Literal["remote-stop"]
     transaction_id: Annotated[str, Field(min_length=1, max_length=36)]
 
 
-class PriorityChargingBody(_Body):
+class PriorityChargingBody(Body):
     """Give a transaction priority, or end that (2.1)."""
 
     kind: Literal["priority-charging"]
@@ -126,7 +123,7 @@ class PriorityChargingBody(_Body):
     activate: Annotated[bool, Field(strict=True)] = True
 
 
-class MessageBody(_Body):
+class MessageBody(Body):
     """What to show, when, and how long."""
 
     id: Id
@@ -140,7 +137,7 @@ class MessageBody(_Body):
     transaction_id: Annotated[str, Field(max_length=36)] | None = None
 
 
-class DisplayMessageBody(_Body):
+class DisplayMessageBody(Body):
     """Show a message, or take one down."""
 
     kind: Literal["display-message"]
@@ -154,7 +151,7 @@ class DisplayMessageBody(_Body):
         return self
 
 
-class DisplayMessagesBody(_Body):
+class DisplayMessagesBody(Body):
     """The messages that a station has; without criteria all of them."""
 
     kind: Literal["display-messages"]
@@ -163,7 +160,7 @@ class DisplayMessagesBody(_Body):
     state: MessageState | None = None
 
 
-class ChargingProfilesBody(_Body):
+class ChargingProfilesBody(Body):
     """The profiles that a 2.x station has, also from others; without criteria all of them."""
 
     kind: Literal["charging-profiles"]

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, PAGING, Answer, Call, Route, listed
 from gateway.admin.errors import BadRequest, BodyTooLarge, InsufficientStorage, Invalid, NotFound
 from gateway.admin.lists import part
@@ -23,10 +24,10 @@ _WHOLE_SECONDS = 3_600.0
 _HEADER_SAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
-class SignatureBody(BaseModel):
+class SignatureBody(Body):
     """A certificate with the file's signature, or with the key to make it, which is not kept."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True)
 
     signing_certificate: Annotated[str, Field(max_length=20_000)] = Field(description="PEM")
     signature: Annotated[str, Field(max_length=MAX_SIGNATURE)] | None = Field(

@@ -1,7 +1,8 @@
 """The local authorization list of a charge point, and its authorization cache."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, Answer, Call, Route
 from gateway.admin.errors import InTheWay, NoAnswer, NotFound
 from gateway.admin.services import Services
@@ -9,7 +10,7 @@ from gateway.domain.commands import CommandOutcome
 from gateway.services.ports import NotConnected, UnknownChargePoint
 
 
-class LocalListBody(BaseModel):
+class LocalListBody(Body):
     """Whether a charge point is to have a local list."""
 
     model_config = ConfigDict(strict=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import PAGING, Answer, Call, Query, Route, listed
 from gateway.admin.errors import Invalid, NotFound, Unavailable
 from gateway.admin.lists import part
@@ -35,11 +36,7 @@ Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Url = Annotated[str, Field(max_length=512)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Tries(_Body):
+class _Tries(Body):
     retries: Count | None = None
     retry_interval: Seconds | None = Field(None, description="seconds")
 
@@ -93,7 +90,7 @@ class DiagnosticsBody(_Tries):
     latest: datetime | None = None
 
 
-class CustomerInformationBody(_Body):
+class CustomerInformationBody(Body):
     """Report or clear what a station keeps of one customer (2.0.1, N09 and N10)."""
 
     kind: Literal["customer-information"]
@@ -116,7 +113,7 @@ class CustomerInformationBody(_Body):
         return self
 
 
-class MonitoringReportBody(_Body):
+class MonitoringReportBody(Body):
     """The monitors of a 2.x station (N02)."""
 
     kind: Literal["monitoring-report"]
@@ -126,14 +123,14 @@ class MonitoringReportBody(_Body):
     component_variables: list[dict[str, Any]] = Field(default_factory=list, max_length=100)
 
 
-class FirmwareUnpublishBody(_Body):
+class FirmwareUnpublishBody(Body):
     """The end of a local controller's offer."""
 
     kind: Literal["firmware-unpublish"]
     checksum: Annotated[str, Field(pattern="^[0-9a-fA-F]{32}$")]
 
 
-class MonitoringBody(_Body):
+class MonitoringBody(Body):
     """One of: a set of monitors to begin from, a level, monitors to set, ids to clear."""
 
     kind: Literal["monitoring"]
@@ -152,7 +149,7 @@ class MonitoringBody(_Body):
         return self
 
 
-class OperationBody(BaseModel):
+class OperationBody(Body):
     """`kind` decides what else there is."""
 
     model_config = ConfigDict(extra="allow")

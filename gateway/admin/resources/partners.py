@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, Answer, Call, Route, listed
 from gateway.admin.errors import InTheWay, Invalid, NotFound, PartnerFailed
 from gateway.admin.services import Services
@@ -19,13 +20,13 @@ _ALIVE = (PartnerState.REGISTERED, PartnerState.SUSPENDED)
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class InviteBody(BaseModel):
+class InviteBody(Body):
     """A partner that will register with us."""
 
     name: Name
 
 
-class RegisterBody(BaseModel):
+class RegisterBody(Body):
     """Where we register, and the token A that the partner gave us."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -34,7 +35,7 @@ class RegisterBody(BaseModel):
     token: Annotated[str, Field(min_length=1, max_length=64)]
 
 
-class ChangeBody(BaseModel):
+class ChangeBody(Body):
     """What an operator may change; what is absent stays."""
 
     name: Name | None = None

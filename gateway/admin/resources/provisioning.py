@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import PARTY, Answer, Call, Route
 from gateway.admin.errors import InTheWay, Invalid, NotFound
 from gateway.admin.resources import party
@@ -23,20 +24,20 @@ Wanted = dict[
 ]
 
 
-class SettingsBody(BaseModel):
+class SettingsBody(Body):
     """The wanted settings of one charge point, by the names of its OCPP version."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True)
 
     settings: Wanted = Field(
         description="name: value, null: leave it as it is; 1.6 keys, or Component.Variable"
     )
 
 
-class ModelBody(BaseModel):
+class ModelBody(Body):
     """The wanted settings of a vendor's charge points; `*` and `?` are wildcards."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True)
 
     vendor: Annotated[str, Field(min_length=1, max_length=50)]
     model: Annotated[str, Field(min_length=1, max_length=50)] = "*"
@@ -44,10 +45,10 @@ class ModelBody(BaseModel):
     settings_2x: Wanted = Field(default_factory=dict)
 
 
-class BaselineBody(BaseModel):
+class BaselineBody(Body):
     """The wanted settings of all charge points of a party; those of models come on top."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True)
 
     settings_16: Wanted = Field(default_factory=dict, description="configuration keys of 1.6")
     settings_2x: Wanted = Field(

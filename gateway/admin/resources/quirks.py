@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, Answer, Call, Route
 from gateway.admin.errors import Invalid, NotFound
 from gateway.admin.services import Services
@@ -14,10 +15,10 @@ _Pattern = Annotated[str, Field(min_length=1, max_length=100)]
 _MOST_RULES = 1_000
 
 
-class QuirkRuleBody(BaseModel):
+class QuirkRuleBody(Body):
     """Who it is for, as patterns like `Acme*` in any case, and what they get."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True)
 
     vendor: _Pattern = "*"
     model: _Pattern = "*"

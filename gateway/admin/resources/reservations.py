@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Route, listed
 from gateway.admin.errors import NotFound
 from gateway.admin.services import Services
@@ -18,7 +19,7 @@ from gateway.services.ports import UnknownChargePoint
 _UNKNOWN = {404: "unknown charge point"}
 
 
-class ReservationBody(BaseModel):
+class ReservationBody(Body):
     """What to reserve, for whom, until when."""
 
     model_config = ConfigDict(strict=True)

@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Query, Route, listed
 from gateway.admin.errors import BadRequest, Invalid, NotFound
 from gateway.admin.services import Services
@@ -35,7 +36,7 @@ Limit = Annotated[Decimal, Field(ge=0, le=10_000_000, strict=False)]
 Choice = TypeVar("Choice", ProfilePurpose, RateUnit)
 
 
-class PeriodBody(BaseModel):
+class PeriodBody(Body):
     """From `start` seconds on."""
 
     model_config = ConfigDict(strict=True)
@@ -45,7 +46,7 @@ class PeriodBody(BaseModel):
     number_phases: Annotated[int, Field(ge=1, le=3)] | None = None
 
 
-class ProfileFields(BaseModel):
+class ProfileFields(Body):
     """A profile, wherever it is for."""
 
     model_config = ConfigDict(strict=True)
@@ -246,6 +247,7 @@ def _limit(one: ChargingLimit) -> dict[str, Any]:
         "is_grid_critical": one.is_grid_critical,
         "is_local_generation": one.is_local_generation,
         "schedules": one.schedules,
+        "too_long": one.too_long,
     }
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, PAGING, PARTY, Answer, Call, Route, listed
 from gateway.admin.errors import NotFound
 from gateway.admin.lists import part
@@ -22,7 +23,7 @@ EXAMPLE = {
 }
 
 
-class PriceBody(BaseModel):
+class PriceBody(Body):
     """A session in OCPI's own shapes."""
 
     start_date_time: str
@@ -65,7 +66,7 @@ class TariffCalls:
     async def price(self, call: Call) -> Answer:
         """The CDR's totals for a made-up session, and every line with its clause."""
         owner, tariff = await self._find(call)
-        priced = await self._tariffs.price(owner, tariff["id"], call.object())
+        priced = await self._tariffs.price(owner, tariff["id"], call.members(PriceBody))
         if priced is None:
             raise NotFound("There is no such tariff")
         return Answer(priced)

@@ -2,15 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, PAGING, Answer, Call, Route, listed
 from gateway.admin.errors import NotFound
 from gateway.admin.lists import part
 from gateway.admin.services import Services
 
 
-class TokenBody(BaseModel):
+class TokenBody(Body):
     """Past `expires_at` a token answers Expired; an unknown one Invalid."""
 
     status: Literal["Accepted", "Blocked"] = "Accepted"
@@ -44,7 +45,8 @@ class TokenCalls:
 
     async def put(self, call: Call) -> Answer:
         """Create or replace one."""
-        type_, uid, body = call.path["type"], call.path["uid"], call.object()
+        type_, uid = call.path["type"], call.path["uid"]
+        body = call.members(TokenBody, "type", "uid")  # which GET shows, and the path decides
         known = await self._tokens.get(type_, uid)
         stored = await self._tokens.put(type_, uid, body)
         return Answer(stored, 201 if known is None else 200)

@@ -76,13 +76,36 @@ def _variable(name: VariableName) -> Payload:
 
 
 def _answered(named: Mapping[str, VariableName], results: list[Payload]) -> dict[str, Payload]:
-    """Each result under the name that was asked; stations echo names in a case of their own."""
+    """Each result under the name that was asked; stations echo names in a case of their own.
+
+    Some leave out instances: then it is the order that tells.
+    """
+    echoed = [
+        name_of(result["component"], result["variable"], result.get("attributeType"))
+        for result in results
+    ]
+    if len(named) == len(results) and all(map(_may_be, echoed, named.values())):
+        return dict(zip(named, results, strict=True))
     asked = {folded(str(name)): text for text, name in named.items()}
-    found = {}
-    for result in results:
-        echoed = name_of(result["component"], result["variable"], result.get("attributeType"))
-        found[asked.get(folded(str(echoed)), str(echoed))] = result
-    return found
+    texts = [asked.get(folded(str(name)), str(name)) for name in echoed]
+    return dict(zip(texts, results, strict=True))
+
+
+def _may_be(echoed: VariableName, asked: VariableName) -> bool:
+    """Whether it is the name that was asked, or that name with some of it left out."""
+    if (folded(echoed.component), folded(echoed.variable)) != (
+        folded(asked.component),
+        folded(asked.variable),
+    ):
+        return False
+    pairs = (
+        (echoed.component_instance, asked.component_instance),
+        (echoed.variable_instance, asked.variable_instance),
+        (echoed.evse, asked.evse),
+        (echoed.connector, asked.connector),
+    )
+    left_out = all(said is None or folded(str(said)) == folded(str(it)) for said, it in pairs)
+    return left_out and echoed.attribute in (asked.attribute, Attribute.ACTUAL)
 
 
 def _got(named: Mapping[str, VariableName], answer: Payload) -> CommandReply:

@@ -33,6 +33,7 @@ from gateway.store.keys import LISTED_TOPIC
 log = structlog.get_logger(__name__)
 
 INTERVAL = 10.0  # seconds between two looks at what has changed
+LONGEST_HOLD = 30.0  # seconds that the routines after ours wait for a list
 _LOOK_ANYWAY = 60.0  # for what the bus has lost, and for partners that are gone
 _AT_ONCE = 50  # stations of a node
 _TOPIC = "local-list"
@@ -71,11 +72,13 @@ class LocalLists:
         *,
         master_group: str | None = None,
         interval: float = INTERVAL,
+        longest_hold: float = LONGEST_HOLD,
     ) -> None:
         self._store = store
         self._router = router
         self._now = now
         self._interval = interval
+        self._longest_hold = longest_hold
         self._editions = Editions(store, partners, master_group)
         self._connected: dict[str, _Connected] = {}
         self._changed = asyncio.Event()
@@ -113,7 +116,7 @@ class LocalLists:
         one.news = occasion is Occasion.BOOTED
         edition = await self._editions.current()
         if edition.revision > 0:
-            await self._sync(one, edition)
+            await self._hold(self._begin(self._sync_alone(one, edition)))
 
     # --- the operator ---------------------------------------------------------------------
 
@@ -123,7 +126,7 @@ class LocalLists:
         record = _record(kept)
         return {
             "wanted": kept.get(_WANTED),
-            "state": record.state,
+            "state": record.state if kept.get(_RECORD) else ListState.NOT_ASKED,
             "version": record.version,
             "entries": record.entries if record.held else None,
             "capacity": record.capacity,
@@ -173,6 +176,14 @@ class LocalLists:
         one = self._known(state, station)
         one.record, one.wish, one.news = None, None, True
         self._begin(self._sync_alone(one, None, anew=message["anew"]))
+
+    async def _hold(self, sync: "asyncio.Task[None]") -> None:
+        """Let what comes next wait for a sync, but not for one of hundreds of messages."""
+        try:
+            await asyncio.wait({sync}, timeout=self._longest_hold)
+        except asyncio.CancelledError:
+            sync.cancel()
+            raise
 
     def _known(self, state: StationState, station: Station) -> _Connected:
         one = self._connected.get(state.identity)

@@ -60,14 +60,14 @@ class Billing:
 
     async def restore(self, state: StationState, transaction: Transaction) -> RunningTransaction:
         """An open transaction with the site and tariff that were fixed at its start."""
-        kept = await self._store.party(state.party).transactions.snapshot(
-            state.identity, transaction.id
-        )
-        if kept is None:
-            return RunningTransaction(transaction)
-        site = Site(state.party, kept["location"], kept["tariff"], kept["currency"])
-        run = running(transaction, site)
-        run.site_kept = True
+        transactions = self._store.party(state.party).transactions
+        kept = await transactions.snapshot(state.identity, transaction.id)
+        run = RunningTransaction(transaction)
+        if kept is not None:
+            site = Site(state.party, kept["location"], kept["tariff"], kept["currency"])
+            run = running(transaction, site)
+            run.site_kept = True
+        run.entries = await transactions.log_length(state.identity, transaction.id)
         return run
 
     def snapshot(self, change: Change, state: StationState, run: RunningTransaction) -> None:
@@ -109,6 +109,8 @@ class Billing:
             return None
         priced = self._priced(run)
         if priced is None:
+            if transaction.is_settled:  # no Session runs for good
+                self.withdraw(change, party, run)
             return None
         now, (used, bill) = self._now(), priced
         session = session_object(transaction, site, bill=bill, priced=used, now=now)
@@ -119,7 +121,7 @@ class Billing:
     def withdraw(self, change: Change, party: Party, run: RunningTransaction) -> None:
         """Declare a Session invalid: nobody will be billed for it."""
         transaction, site = run.transaction, run.site
-        priced = None if site is None else self._priced(run)
+        priced = None if site is None else self._priced(run) or _priced_at_nothing(run)
         if site is None or priced is None:
             return
         now, (used, bill) = self._now(), priced
@@ -190,6 +192,17 @@ def running(transaction: Transaction, site: Site | None) -> RunningTransaction:
     if site is not None and site.tariff is not None:
         tariff = parse_tariff(site.tariff)
     return RunningTransaction(transaction, site, tariff)
+
+
+def _priced_at_nothing(run: RunningTransaction) -> tuple[Usage, Bill] | None:
+    """Nothing used, at the start; None where even that is no time."""
+    assert run.site is not None  # noqa: S101 - the caller has looked
+    start = run.transaction.started_at
+    try:
+        used = Usage(start=start, end=start, periods=(), time_zone=run.site.time_zone)
+    except InvalidUsage:
+        return None
+    return used, price(run.tariff, used)
 
 
 def _partner(transaction: Transaction) -> str | None:

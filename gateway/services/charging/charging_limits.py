@@ -1,10 +1,14 @@
 """What an outside source limits at each station now, as the station last told it (2.x, K12, K13).
 
-It is the station that combines these limits with our profiles; we keep them for the operator.
+It is the station that combines these limits with our profiles; we keep them for the operator. They
+are read with the rest of a station's state, so long schedules are not kept: only that they were.
 """
+
+from dataclasses import replace
 
 import msgspec
 
+from gateway import exact_json
 from gateway.domain.charge_points import ChargePointRecord
 from gateway.domain.charging_limits import (
     ChargingLimit,
@@ -17,6 +21,8 @@ from gateway.services.stations.station_state import StationState
 from gateway.store import Store
 
 _FIELD = "charging_limits"
+MOST_BYTES = 16_384  # of one limit's schedules
+_MOST_BYTES_OF_ALL = 131_072
 
 
 class ChargingLimits:
@@ -49,5 +55,17 @@ class ChargingLimits:
     async def _keep(self, state: StationState, limits: list[ChargingLimit]) -> None:
         party = self._store.party(state.party)
         change = party.change(state.fence)
-        party.stations.put(change, state.identity, _FIELD, limits)
+        party.stations.put(change, state.identity, _FIELD, _fitting(limits))
         await self._store.commit(change)
+
+
+def _fitting(limits: list[ChargingLimit]) -> list[ChargingLimit]:
+    """The limits, the oldest first, with those schedules that fit; the newest come first."""
+    kept, left = [], _MOST_BYTES_OF_ALL
+    for limit in reversed(limits):
+        size = len(exact_json.dumps(limit.schedules))
+        if size > min(left, MOST_BYTES):
+            limit, size = replace(limit, schedules=[], too_long=True), 0
+        left -= size
+        kept.append(limit)
+    return kept[::-1]

@@ -27,12 +27,13 @@ from gateway.domain.tokens import TokenType
 from gateway.services.ports import UnknownChargePoint
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
-from gateway.store import Change, Conflict, Fence, Store
+from gateway.store import Change, Conflict, Fence, Store, StoreError
 
 log = structlog.get_logger(__name__)
 
 KEPT = 200  # ended ones per charge point
 _STATION_TIMEOUT = 25.0  # seconds
+_ATTEMPTS = 10
 
 
 class UnknownReservation(LookupError):
@@ -150,9 +151,12 @@ class Reservations:
         word: str | None,
         fence: Fence | None = None,
     ) -> Reservation:
-        """Write a new status; again if a start or an update of the station came in between."""
+        """Write a new status; again if a start or an update of the station came in between.
+
+        Raises `UnknownReservation`, and `StoreError` when there is no end to that.
+        """
         reservations = self._store.party(party).reservations
-        while True:
+        for _ in range(_ATTEMPTS):
             before = await reservations.get(identity, reservation_id)
             if before is None:
                 raise UnknownReservation(str(reservation_id))
@@ -168,6 +172,7 @@ class Reservations:
             except Conflict:
                 continue
             return settled
+        raise StoreError(f"reservation {reservation_id} of {identity!r} changes all the time")
 
     async def _get(self, party: Party, identity: str, reservation_id: int) -> Reservation | None:
         document = await self._store.party(party).reservations.get(identity, reservation_id)

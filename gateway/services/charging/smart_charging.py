@@ -98,26 +98,36 @@ class SmartCharging:
 
     async def known(self, identity: str) -> list[SetProfile]:
         """What is set, by id; profiles of ended transactions are gone. Raises as above."""
-        store = self._store.party(await self._party_of(identity))
-        fields = await store.stations.load(identity)
-        found = [
-            msgspec.convert(value, SetProfile)
-            for name, value in fields.items()
-            if name.startswith(_FIELD) and value is not None
-        ]
-        open_ids = {one["id"] for one in await store.transactions.open(identity)}
-        return sorted(
-            (one for one in found if _lives(one.profile, open_ids)),
-            key=lambda one: one.profile.id,
-        )
+        living, _ = await self._stored(await self._party_of(identity), identity)
+        return sorted(living, key=lambda one: one.profile.id)
 
     # --- inside ---------------------------------------------------------------------------
+
+    async def _stored(
+        self, party: Party, identity: str
+    ) -> tuple[list[SetProfile], list[SetProfile]]:
+        """Those that live, and those whose transaction has ended."""
+        store = self._store.party(party)
+        fields = await store.stations.load(identity)
+        open_ids = {one["id"] for one in await store.transactions.open(identity)}
+        living: list[SetProfile] = []
+        ended: list[SetProfile] = []
+        for name, value in fields.items():
+            if name.startswith(_FIELD) and value is not None:
+                one = msgspec.convert(value, SetProfile)
+                (living if _lives(one.profile, open_ids) else ended).append(one)
+        return living, ended
 
     async def _remember(
         self, party: Party, identity: str, profile_id: int, profile: SetProfile | None
     ) -> None:
+        """Keep or forget one; those of ended transactions go along."""
         store = self._store.party(party)
+        _, ended = await self._stored(party, identity)
         change = store.change()
+        for one in ended[:MOST]:
+            if one.profile.id != profile_id:
+                store.stations.drop(change, identity, f"{_FIELD}{one.profile.id}")
         field = f"{_FIELD}{profile_id}"
         if profile is None:
             store.stations.drop(change, identity, field)

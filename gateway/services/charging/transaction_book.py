@@ -4,6 +4,7 @@ Each of these is one atomic change, fenced by the connection's epoch; the cache 
 follows only when it was committed.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,17 +18,22 @@ from gateway.domain.transactions import Transaction
 from gateway.services.access.tokens_in_use import TokensInUse
 from gateway.services.charging import transaction_story as story
 from gateway.services.charging.billing import Billing, running
-from gateway.services.charging.transaction_log import Entry, decoded, encoded
+from gateway.services.charging.transaction_heard import HeardEvents
+from gateway.services.charging.transaction_log import Entry, decoded, encoded, unhurried
 from gateway.services.charging.transaction_retelling import retold
 from gateway.services.stations.evse_publisher import EvsePublisher
 from gateway.services.stations.station_state import STATION, RunningTransaction, StationState
-from gateway.store import Change, Store
+from gateway.store import Change, Fence, Store
 
 log = structlog.get_logger(__name__)
 
 # The members of a transaction that meter readings change.
 _PROGRESS = ("energy", "periods", "flags")
 _EVENTS_CHANGE = ("meter_start_wh", "sequence", "in_order")  # 2.x: those as well
+MOST_ENTRIES = 20_000  # in the log of one transaction
+MOST_PLACELESS = 50  # open transactions of one station that has not said where
+_RETOLD = 10_000  # transactions of which is known when they were retold
+_AHEAD = timedelta(days=1)  # of our clock, by which no station's clock can be right
 _ID_LENGTH = 8  # of what tells two transactions with one id apart
 
 
@@ -51,6 +57,8 @@ class TransactionBook:
         self._tokens_in_use = TokensInUse(store)
         self._now = now
         self._wait = timedelta(seconds=wait)
+        self._retold: OrderedDict[tuple[Fence, str], float] = OrderedDict()
+        self.heard = HeardEvents(self.log)
 
     async def find(self, state: StationState, transaction_id: str) -> RunningTransaction | None:
         """From the cache, else an ended one from the store; only this charge point's (S5)."""
@@ -67,19 +75,46 @@ class TransactionBook:
         """Everything that was said of a transaction, as it came."""
         party = self._store.party(state.party)
         kept = await party.transactions.readings(state.identity, transaction_id)
-        return [decoded(one) for one in kept]
+        return [decoded(one) async for one in unhurried(kept)]
 
     async def retold(
         self, state: StationState, run: RunningTransaction, *more: Entry, whole: bool = False
     ) -> Transaction:
         """The record made anew from the log and what comes now."""
-        told = await self.log(state, run.transaction.id)
-        run.retold_at = self._billing.elapsed()
-        return retold(run.transaction, [*told, *more], whole=whole)
+        log = await self.log(state, run.transaction.id)
+        again = await retold(run.transaction, [*log, *more], whole=whole)
+        key = (state.fence, run.transaction.session_id)
+        self._retold[key] = self._billing.elapsed()
+        self._retold.move_to_end(key)
+        if len(self._retold) > _RETOLD:
+            self._retold.popitem(last=False)
+        return again
 
-    def retelling_due(self, run: RunningTransaction) -> bool:
+    def retelling_due(self, state: StationState, run: RunningTransaction) -> bool:
         """Whether to tell it again now: a backlog out of turn must not cost its square."""
-        return self._billing.elapsed() - run.retold_at >= self._billing.session_interval
+        at = self._retold.get((state.fence, run.transaction.session_id))
+        return at is None or self._billing.elapsed() - at >= self._billing.session_interval
+
+    def retelling_at(self) -> datetime:
+        """When one that was retold just now may be retold again."""
+        return self._now() + timedelta(seconds=self._billing.session_interval)
+
+    def is_full(self, run: RunningTransaction) -> bool:
+        """Whether its log takes nothing more."""
+        return run.entries >= MOST_ENTRIES
+
+    def bounded(self, run: RunningTransaction) -> Transaction:
+        """The record of a transaction whose log is full: what comes is only added to the record.
+
+        It is held, because nobody can tell it again.
+        """
+        transaction = run.transaction
+        if not transaction.logged or not self.is_full(run):
+            return transaction
+        log.warning(
+            "too many events", charge_point=transaction.identity, transaction=transaction.id
+        )
+        return replace(transaction.flagged(flags.TOO_MANY_EVENTS), logged=False, in_order=True)
 
     def due_at(self) -> datetime:
         """When what is missing from now on is given up."""
@@ -102,7 +137,8 @@ class TransactionBook:
         before = self._superseded(state, change, run)
         state.open[run.transaction.id] = run
         self._billing.snapshot(change, state, run)
-        self._put(state, change, run.transaction, entries)
+        self._put(state, change, run.transaction)
+        self._keep(state, change, run, entries)
         self._billing.session(change, state.party, run)
         published = dict(state.published)
         self._publisher.refresh(state, (run.transaction.evse_id,), change)
@@ -139,7 +175,7 @@ class TransactionBook:
         transactions = self._store.party(state.party).transactions
         transactions.update(change, state.identity, transaction.id, transaction)
         self._tokens_in_use.note(state, change, transaction)
-        self._keep(state, change, transaction, entries)
+        self._keep(state, change, run, entries)
         return self._billing.session(change, state.party, run)
 
     def progressed(
@@ -156,9 +192,19 @@ class TransactionBook:
         if transaction.sequence is not None or not transaction.in_order:
             progress |= {name: getattr(transaction, name) for name in _EVENTS_CHANGE}
         transactions.progress(change, state.identity, transaction.id, progress)
-        self._keep(state, change, transaction, entries)
+        self._keep(state, change, run, entries)
 
-    async def withdraw(
+    async def follow(
+        self, state: StationState, run: RunningTransaction, before: Transaction | None
+    ) -> bool:
+        """See to a holder or a place that is another than before; True if it has a new site."""
+        if before is not None and story.changed_hands(before, run.transaction):
+            await self._withdraw(state, run, before)
+        if before is None or _place(before) != _place(run.transaction):
+            return await self.placed(state, run)
+        return False
+
+    async def _withdraw(
         self, state: StationState, run: RunningTransaction, before: Transaction
     ) -> None:
         """Tell the partner who was thought to pay that it is not its session (S8)."""
@@ -181,7 +227,7 @@ class TransactionBook:
         party = self._store.party(state.party)
         change = party.change(state.fence)
         await party.transactions.make_room(change, state.identity, old.id, moved.id)
-        self._put(state, change, moved, ())
+        self._put(state, change, moved)
         await self._store.commit(change)
         log.warning("transaction id used again", charge_point=state.identity, transaction=old.id)
         if state.open.pop(old.id, None) is not None:
@@ -205,6 +251,8 @@ class TransactionBook:
         """
         if run.site is None and not await self.placed(state, run):
             run.transaction = run.transaction.flagged(flags.NO_LOCATION)
+        if self._is_ahead(run.transaction):
+            run.transaction = run.transaction.flagged(flags.CLOCK_WRONG)
         run.transaction = transaction = replace(run.transaction, due_at=wait_until)
         change = self._store.party(state.party).change(state.fence)
         if not run.site_kept:
@@ -212,8 +260,9 @@ class TransactionBook:
         # what is marked first goes out first: a CDR follows its COMPLETED session
         bill = self._billing.session(change, state.party, run)
         billed = wait_until is None and self._billing.cdr(change, state.party, run)
-        run.transaction = replace(run.transaction, billed=billed)
-        self._put(state, change, run.transaction, entries)
+        run.transaction = _judged(run.transaction, billed=billed)
+        self._put(state, change, run.transaction)
+        self._keep(state, change, run, entries)
         if orphan is not None:
             transactions = self._store.party(state.party).transactions
             transactions.take_orphan(change, state.identity, orphan)
@@ -231,12 +280,19 @@ class TransactionBook:
         self._tell(state, run.transaction)
         return bill
 
-    async def amend(self, state: StationState, transaction: Transaction, *entries: Entry) -> None:
+    async def amend(
+        self,
+        state: StationState,
+        run: RunningTransaction,
+        transaction: Transaction,
+        *entries: Entry,
+    ) -> None:
         """Keep what was said of an ended transaction that still waits; it is told again later."""
         change = self._store.party(state.party).change(state.fence)
         transactions = self._store.party(state.party).transactions
         transactions.update(change, state.identity, transaction.id, transaction)
-        self._keep(state, change, transaction, entries)
+        transactions.wait(change, state.identity, transaction.id, transaction.due_at)
+        self._keep(state, change, run, entries)
         await self._store.commit(change)
 
     async def take_promise(
@@ -260,20 +316,13 @@ class TransactionBook:
         Their end may still come. If it does not, they are held once the wait is over. The one
         that is over is the one that began first, whichever was heard of first.
         """
-        others = _beside(run, state)
-        begun = run.transaction.started_at
-        if any(one.transaction.started_at > begun for one in others):
-            run.transaction = replace(
-                run.transaction.flagged(flags.SUPERSEDED), due_at=self.due_at()
-            )
         before = []
-        for old in others:
-            if old.transaction.started_at > begun:
+        for old in _over(run, state):
+            was = old.transaction
+            old.transaction = replace(was.flagged(flags.SUPERSEDED), due_at=self.due_at())
+            if old is run:
                 continue
-            before.append((old, old.transaction))
-            old.transaction = replace(
-                old.transaction.flagged(flags.SUPERSEDED), due_at=self.due_at()
-            )
+            before.append((old, was))
             self.write(state, change, old, ())
             transactions = self._store.party(state.party).transactions
             transactions.wait(change, state.identity, old.transaction.id, old.transaction.due_at)
@@ -303,7 +352,6 @@ class TransactionBook:
         state: StationState,
         change: Change,
         transaction: Transaction,
-        entries: Sequence[Entry],
     ) -> None:
         """Record a transaction and give it its place in the lists: at its start and its end."""
         transactions = self._store.party(state.party).transactions
@@ -318,18 +366,23 @@ class TransactionBook:
         transactions.wait(change, state.identity, transaction.id, transaction.due_at)
         transactions.put_session(change, transaction.session_id, state.identity, transaction.id)
         self._tokens_in_use.note(state, change, transaction)
-        self._keep(state, change, transaction, entries)
 
     def _keep(
         self,
         state: StationState,
         change: Change,
-        transaction: Transaction,
+        run: RunningTransaction,
         entries: Sequence[Entry],
     ) -> None:
+        if flags.TOO_MANY_EVENTS in run.transaction.flags:
+            return
         transactions = self._store.party(state.party).transactions
         kept = [encoded(entry) for entry in entries]
-        transactions.add_readings(change, state.identity, transaction.id, kept)
+        transactions.add_readings(change, state.identity, run.transaction.id, kept)
+        run.entries += len(kept)
+
+    def _is_ahead(self, transaction: Transaction) -> bool:
+        return transaction.latest_at > self._now() + _AHEAD
 
     def _tell(self, state: StationState, transaction: Transaction) -> None:
         """Log what an operator may have to see to."""
@@ -342,9 +395,26 @@ class TransactionBook:
             log.warning("billed with events missing", **about)
 
 
-def _beside(run: RunningTransaction, state: StationState) -> list[RunningTransaction]:
-    """The other open transactions on the same EVSE, where only one can be."""
-    evse_id = run.transaction.evse_id
-    if evse_id == STATION:
-        return []  # the station did not say where: it may be any EVSE
-    return [one for one in state.running_on(evse_id) if one.transaction.id != run.transaction.id]
+def _over(run: RunningTransaction, state: StationState) -> list[RunningTransaction]:
+    """The transactions that began first on an EVSE, where only one can be.
+
+    Where the station did not say where it may be any EVSE, and there are not so many of them.
+    """
+    evse_id, id_ = run.transaction.evse_id, run.transaction.id
+    others = [one for one in state.running_on(evse_id) if one.transaction.id != id_]
+    most = MOST_PLACELESS if evse_id == STATION else 1
+    begun = sorted([*others, run], key=lambda one: one.transaction.started_at)
+    return begun[:-most]
+
+
+def _place(transaction: Transaction) -> tuple[int, int | None]:
+    return transaction.evse_id, transaction.connector_id
+
+
+def _judged(transaction: Transaction, *, billed: bool) -> Transaction:
+    """With whether it is billed. One that is held is never without a reason."""
+    transaction = replace(transaction.unflagged(flags.NOT_PRICED), billed=billed)
+    held = transaction.billable and transaction.due_at is None and not billed
+    if held and flags.HOLDING.isdisjoint(transaction.flags):
+        return transaction.flagged(flags.NOT_PRICED)
+    return transaction

@@ -6,12 +6,13 @@ until every number from Started to Ended was heard (ocpp-rules 23), or until nob
 for so long as the operator has set.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import structlog
 
 from gateway.domain import flags
+from gateway.domain.cost import sure_cost
 from gateway.domain.events import TransactionPhase, TransactionReported
 from gateway.domain.pricing import Bill
 from gateway.domain.tokens import Authorization
@@ -21,7 +22,7 @@ from gateway.services.charging import transaction_story as story
 from gateway.services.charging.billing import Billing
 from gateway.services.charging.late_words import LateWords
 from gateway.services.charging.transaction_book import TransactionBook
-from gateway.services.charging.transaction_log import Told, told_already
+from gateway.services.charging.transaction_log import Told
 from gateway.services.charging.undoing import UndoneOnFailure
 from gateway.services.stations.station_state import RunningTransaction, StationState
 from gateway.store import Store
@@ -83,7 +84,8 @@ class TransactionEvents:
             return None
         if not sequence.counts and sequence.is_newer(event.at, event.seq_no):
             return None
-        return told_already(await self._book.log(state, known.id), event)
+        async with state.steps:
+            return await self._book.heard.told(state, known, event)
 
     async def _authorized_by(
         self, state: StationState, event: TransactionReported, known: Transaction | None
@@ -127,22 +129,37 @@ class TransactionEvents:
         if effect_on(before, STEP_OF_PHASE[event.phase]) is Effect.KEEP:
             await self._late.keep(state, run, event)
             return self._answered(run, event, told.authorization, None)
-        if before is not None and self._can_wait(before, event):
-            await self._book.amend(state, story.set_aside(before, event), told)
-            return TransactionAnswer(None, None)
+        if before is not None and self._can_wait(state, run, event):
+            aside = story.set_aside(before, event)
+            due_at = aside.due_at or self._book.retelling_at()
+            await self._book.amend(state, run, replace(aside, due_at=due_at), told)
+            self._book.heard.note(state, aside, told)
+            return self._answered(run, event, told.authorization, None)
         with UndoneOnFailure(run, before):
+            run.transaction = self._book.bounded(run)
             run.transaction = await self._next(state, run, before, told)
-            if before is not None and story.changed_hands(before, run.transaction):
-                await self._book.withdraw(state, run, before)
-            bill = await self._kept(state, run, before, told)
+            placed = await self._book.follow(state, run, before)
+            bill = await self._kept(state, run, before, told, placed=placed)
+        self._book.heard.note(state, run.transaction, told)
         return self._answered(run, event, told.authorization, bill)
 
-    def _can_wait(self, known: Transaction, event: TransactionReported) -> bool:
-        """Whether an event of an ended transaction changes nothing before the last one is here."""
-        if known.is_open or known.due_at is None or not story.only_metered(known, event):
+    def _can_wait(
+        self, state: StationState, run: RunningTransaction, event: TransactionReported
+    ) -> bool:
+        """Whether an event of an ended transaction need not be told before the last one is here.
+
+        With the last one it is told at once. Of one that is held more may come without end: that
+        is told now and then.
+        """
+        known = run.transaction
+        if known.is_open or known.sequence is None or not known.logged or self._book.is_full(run):
             return False
-        heard = story.set_aside(known, event).sequence
-        return heard is not None and not heard.settled
+        settled = known.sequence.hearing(event.seq_no, event.at, event.phase).settled
+        if settled and not known.sequence.settled:
+            return False
+        if not self._book.retelling_due(state, run):
+            return True
+        return known.due_at is not None and not settled and story.only_metered(known, event)
 
     async def _next(
         self, state: StationState, run: RunningTransaction, before: Transaction | None, told: Told
@@ -151,7 +168,8 @@ class TransactionEvents:
         transaction, event = run.transaction, told.event
         if story.told_in_turn(transaction, event):
             return self._added(transaction, told)
-        if story.only_metered(before, event) and not self._book.retelling_due(run):
+        ends = event.phase is TransactionPhase.ENDED
+        if transaction.is_open and not ends and not self._book.retelling_due(state, run):
             return story.set_aside(transaction, event)
         return await self._book.retold(state, run, told)
 
@@ -170,11 +188,10 @@ class TransactionEvents:
         run: RunningTransaction,
         before: Transaction | None,
         told: Told,
+        *,
+        placed: bool,
     ) -> Bill | None:
         transaction = run.transaction
-        placed = False
-        if before is None or _place(before) != _place(transaction):
-            placed = await self._book.placed(state, run)
         if not transaction.is_open:
             return await self._ended(state, run, before, told)
         opening = placed or before is None or before.evse_id != transaction.evse_id
@@ -182,7 +199,8 @@ class TransactionEvents:
         if opening:
             await self._book.open(state, change, run, (told,))
             return None
-        quiet = story.only_metered(before, told.event)
+        filled_up = before is not None and before.logged is not transaction.logged
+        quiet = story.only_metered(before, told.event) and not filled_up
         if quiet and not self._billing.session_due(run):
             self._book.progressed(state, change, run, (told,))
             await self._store.commit(change)
@@ -218,12 +236,5 @@ class TransactionEvents:
         bill: Bill | None,
     ) -> TransactionAnswer:
         """A driver is told no price that is not sure."""
-        transaction = run.transaction
-        sure = flags.HOLDING.isdisjoint(transaction.flags)
-        sure = sure and (transaction.is_open or transaction.is_settled)
-        cost = bill.total_cost.after_taxes if bill and run.tariff and sure else None
+        cost = sure_cost(run.transaction, bill)
         return TransactionAnswer(authorization if event.token is not None else None, cost)
-
-
-def _place(transaction: Transaction) -> tuple[int, int | None]:
-    return transaction.evse_id, transaction.connector_id

@@ -5,10 +5,13 @@ token, so that the same event again gets the same answer and nobody is asked twi
 and what a connector's status said. The order of the entries says nothing: `in_turn` sorts them.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -41,6 +44,10 @@ class Told:
 
 
 Entry = Reading | Switched | TransactionStopped | Told
+Turn = tuple[datetime, int, int, bytes]
+
+_Item = TypeVar("_Item")
+_AT_ONCE = 100  # entries, before everybody else has their turn
 
 # Of one moment: what the meter says belongs to what was before; a stop is the last word.
 _RANK: dict[type, int] = {Reading: 0, Switched: 1, TransactionStopped: 2}
@@ -48,6 +55,14 @@ _PHASE = {phase: rank for rank, phase in enumerate(TransactionPhase)}
 _KEPT_OF_EVENT = tuple(
     (one.name, one.default) for one in fields(TransactionReported) if one.name != "offline"
 )
+
+
+async def unhurried(many: Iterable[_Item]) -> AsyncIterator[_Item]:
+    """One after the other, with the event loop free now and then."""
+    for number, one in enumerate(many, 1):
+        yield one
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 def encoded(entry: Entry) -> Any:
@@ -90,17 +105,13 @@ def readings_of(kept: Any) -> list[Any]:
     return [] if "switched" in kept or "stopped" in kept else [kept]
 
 
-def same(one: TransactionReported, other: TransactionReported) -> bool:
-    """Whether two events are the same one: a station that tells it again may be offline by then."""
-    return replace(one, offline=False) == replace(other, offline=False)
+def digest(event: TransactionReported) -> bytes:
+    """What two events have in common if they are the same one.
 
-
-def told_already(log: Iterable[Entry], event: TransactionReported) -> Told | None:
-    """The entry of this very event, if it was heard before."""
-    for entry in log:
-        if isinstance(entry, Told) and same(entry.event, event):
-            return entry
-    return None
+    A station that tells it again may be offline by then.
+    """
+    content = exact_json.dumps(replace(event, offline=False))
+    return blake2b(content, digest_size=16).digest()
 
 
 def in_turn(entries: Iterable[Entry]) -> list[Entry]:
@@ -108,17 +119,22 @@ def in_turn(entries: Iterable[Entry]) -> list[Entry]:
 
     An event that is there twice counts once.
     """
-    ordered = sorted(((_turn(entry), entry) for entry in entries), key=lambda pair: pair[0])
+    return sorted_by_turn([(turn(entry), entry) for entry in entries])
+
+
+def sorted_by_turn(entries: list[tuple[Turn, Entry]]) -> list[Entry]:
+    """The same of entries whose turns are known."""
     kept: list[Entry] = []
-    for _, entry in ordered:
-        before = kept[-1] if kept else None
-        if isinstance(entry, Told) and isinstance(before, Told) and same(before.event, entry.event):
-            continue
-        kept.append(entry)
+    last: Turn | None = None
+    for place, entry in sorted(entries, key=itemgetter(0)):
+        if place != last or not isinstance(entry, Told):
+            kept.append(entry)
+        last = place
     return kept
 
 
-def _turn(entry: Entry) -> tuple[datetime, int, int, bytes]:
+def turn(entry: Entry) -> Turn:
+    """When an entry has its turn."""
     if isinstance(entry, Told):
         event = replace(entry.event, offline=False)
         return event.at, event.seq_no, _PHASE[event.phase], exact_json.dumps(event)

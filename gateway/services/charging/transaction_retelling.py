@@ -1,6 +1,6 @@
 """A transaction's record made anew from everything that was said of it, in turn."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence as Entries
 from dataclasses import replace
 
 from gateway.domain import flags
@@ -11,21 +11,32 @@ from gateway.domain.periods import Periods
 from gateway.domain.sequence import Sequence
 from gateway.domain.tokens import AuthMethod
 from gateway.domain.transactions import Transaction, TransactionState
-from gateway.services.charging.transaction_log import Entry, Switched, Told, in_turn
+from gateway.services.charging.transaction_log import (
+    Entry,
+    Switched,
+    Told,
+    Turn,
+    sorted_by_turn,
+    turn,
+    unhurried,
+)
 from gateway.services.charging.transaction_story import begun, ended, metered, stopped, told
 
 
-def retold(transaction: Transaction, log: Iterable[Entry], *, whole: bool = False) -> Transaction:
+async def retold(
+    transaction: Transaction, log: Entries[Entry], *, whole: bool = False
+) -> Transaction:
     """The record made anew from everything that was said, in turn.
 
     Only what is not part of the story stays: its ids, its place, what was flagged from outside.
     """
-    entries = in_turn(log)
+    turns: list[tuple[Turn, Entry]] = [(turn(entry), entry) async for entry in unhurried(log)]
+    entries = sorted_by_turn(turns)
     blank = _blank(transaction)
     if transaction.sequence is None:
-        again, is_over = _calls_retold(blank, entries)
+        again, is_over = await _calls_retold(blank, entries)
     else:
-        again, is_over = _events_retold(blank, entries, whole=whole)
+        again, is_over = await _events_retold(blank, entries, whole=whole)
     if is_over:
         return again.unflagged(flags.END_MISSING)
     if not transaction.is_open:  # closed without an end of its own
@@ -33,10 +44,10 @@ def retold(transaction: Transaction, log: Iterable[Entry], *, whole: bool = Fals
     return again
 
 
-def _calls_retold(transaction: Transaction, entries: list[Entry]) -> tuple[Transaction, bool]:
+async def _calls_retold(transaction: Transaction, entries: list[Entry]) -> tuple[Transaction, bool]:
     transaction = begun(transaction, transaction.started_at)
     stop: TransactionStopped | None = None
-    for entry in entries:
+    async for entry in unhurried(entries):
         if isinstance(entry, Reading):
             transaction = metered(transaction, (entry,))
         elif isinstance(entry, Switched):
@@ -47,19 +58,19 @@ def _calls_retold(transaction: Transaction, entries: list[Entry]) -> tuple[Trans
     return (transaction, False) if stop is None else (stopped(transaction, stop), True)
 
 
-def _events_retold(
+async def _events_retold(
     transaction: Transaction, entries: list[Entry], *, whole: bool
 ) -> tuple[Transaction, bool]:
     story = [entry for entry in entries if isinstance(entry, Told)]
     sequence = Sequence()
-    for entry in story:
+    async for entry in unhurried(story):
         sequence = sequence.hearing(entry.event.seq_no, entry.event.at, entry.event.phase)
     whole = whole or sequence.settled or flags.EVENTS_MISSING in transaction.flags
     first = story[0].event.at
     transaction = begun(replace(transaction, started_at=first), first)
     transaction = replace(transaction, sequence=Sequence())
     last: TransactionReported | None = None
-    for entry in story:
+    async for entry in unhurried(story):
         transaction = told(transaction, entry.event, entry.authorization, whole=whole)
         if entry.event.phase is TransactionPhase.ENDED:
             last = entry.event

@@ -264,6 +264,8 @@ def ended(transaction: Transaction, at: datetime, reason: str | None) -> Transac
     energy = transaction.energy
     if energy.seen_from is not None and energy.seen_from > transaction.started_at:
         transaction = transaction.flagged(flags.START_UNREAD)
+    if energy.unread:
+        transaction = transaction.flagged(flags.NO_METER_VALUE)
     if not _believable(transaction.started_at, at):
         transaction = transaction.flagged(flags.CLOCK_WRONG)
     refused = flags.TOKEN_REFUSED in transaction.flags and not transaction.billable

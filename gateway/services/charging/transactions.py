@@ -238,14 +238,15 @@ class TransactionService:
     ) -> None:
         before, readings = run.transaction, event.readings
         with UndoneOnFailure(run, before):
-            if not before.logged or story.readings_in_turn(before, readings):
-                run.transaction = story.metered(before, readings)
-            elif self._book.retelling_due(run):
+            run.transaction = now = self._book.bounded(run)
+            if not now.logged or story.readings_in_turn(now, readings):
+                run.transaction = story.metered(now, readings)
+            elif self._book.retelling_due(state, run):
                 run.transaction = await self._book.retold(state, run, *readings)
             else:
                 run.transaction = replace(before, in_order=False)
             change = self._store.party(state.party).change(state.fence)
-            if before.in_order is run.transaction.in_order:
+            if before.in_order is run.transaction.in_order and before.logged is now.logged:
                 self._book.progressed(state, change, run, readings)
                 if self._billing.session_due(run):
                     self._billing.session(change, state.party, run)
@@ -258,10 +259,17 @@ class TransactionService:
         run = await self._book.find(state, event.transaction_id) if event.transaction_id else None
         known = run.transaction if run else None
         ended_at = known.stopped_at if known and known.due_at and known.logged else None
-        if known is None or ended_at is None or any(one.at > ended_at for one in event.readings):
+        full = run is not None and self._book.is_full(run)
+        if (
+            run is None
+            or known is None
+            or ended_at is None
+            or full
+            or any(one.at > ended_at for one in event.readings)
+        ):
             await self._late.stray(state, "meter_values", event)
             return
-        await self._book.amend(state, replace(known, in_order=False), *event.readings)
+        await self._book.amend(state, run, replace(known, in_order=False), *event.readings)
 
     # --- the operator's hand, and the end of a wait ---------------------------------------
 
@@ -297,6 +305,7 @@ class TransactionService:
         with UndoneOnFailure(run, before):
             if before.logged and (not before.in_order or not before.is_open):
                 run.transaction = await self._book.retold(state, run, whole=True)
+                await self._book.follow(state, run, before)
             sequence = run.transaction.sequence
             if before.is_open:
                 run.transaction = story.closed(run.transaction, why)
@@ -320,10 +329,11 @@ class TransactionService:
             if transaction.sequence is not None:  # 2.x says it in its events
                 continue
             switch = Switched(at, charging)
-            if not transaction.logged or story.switch_in_turn(transaction, at):
-                run.transaction = story.switched(transaction, charging, at)
+            now = self._book.bounded(run)
+            if not now.logged or story.switch_in_turn(now, at):
+                run.transaction = story.switched(now, charging, at)
             else:
-                run.transaction = replace(transaction, charging_state=charging, in_order=False)
+                run.transaction = replace(now, charging_state=charging, in_order=False)
             if run.transaction.periods is not transaction.periods or not run.transaction.in_order:
                 self._book.write(state, change, run, (switch,))
 

@@ -16,7 +16,7 @@ import structlog
 from gateway.domain.baseline import Baseline, Outcome, State, Wish, is_settled, outcome, wishes
 from gateway.domain.boot import RegistrationStatus
 from gateway.domain.charge_points import ChargePointRecord
-from gateway.domain.configuration import is_secret
+from gateway.domain.configuration import folded, is_secret
 from gateway.domain.party import Party
 from gateway.domain.timestamps import to_text
 from gateway.services.ports import NotConnected, Station, Withheld
@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 _RESULT = "settings"
 _OWN = "baseline"
 _MASK = "***"
+# Their values are newer than what was read before.
+_TAKEN = (State.SET, State.SET_IN_PART, State.REBOOT_REQUIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class BaselineService:
             return last
         route = await self._store.party(record.party).stations.route(record.identity)
         wanted = await self._wanted(record, route.protocol if route else None)
-        return Settings(None, None, [outcome(one, None, State.UNANSWERED) for one in wanted.wishes])
+        return Settings(None, None, [outcome(one, None, State.NOT_ASKED) for one in wanted.wishes])
 
     async def own(self, record: ChargePointRecord) -> dict[str, str | None]:
         """The operator's baseline for this station alone."""
@@ -169,8 +171,13 @@ class BaselineService:
         stations = self._store.party(record.party).stations
         stations.keep(change, record.identity, _RESULT, asdict(result), cap=1)
         if run.all_keys is not None:
+            taken = {folded(one.name): one.value for one in outcomes if one.state in _TAKEN}
             keys = [
-                {"key": name, "value": _shown(name, value), "readonly": name in run.readonly}
+                {
+                    "key": name,
+                    "value": _shown(name, taken.get(folded(name)) or value),
+                    "readonly": name in run.readonly,
+                }
                 for name, value in sorted(run.all_keys.items())
             ]
             kept: dict[str, Any] = {"at": at, "keys": keys}

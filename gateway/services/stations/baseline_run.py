@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.domain.baseline import (
+    LISTS,
     Kind,
     Outcome,
     State,
@@ -86,7 +87,7 @@ class BaselineRun:
             return None
         if before.state not in (State.REFUSED, State.SET_IN_PART) or before.value is None:
             return None
-        kind = Kind.TEXT if wish.kind is Kind.TEXT else Kind.LIST
+        kind = Kind.LIST if wish.kind in LISTS else Kind.TEXT
         if not satisfied(replace(wish, value=before.value, kind=kind), value):
             return None
         return outcome(wish, value, before.state, before.answer)
@@ -102,7 +103,7 @@ class BaselineRun:
                 outcomes[wish.name] = outcome(wish, value, State.UNANSWERED)
                 continue
             state = state_after(word)
-            if state is State.REFUSED and wish.kind is not Kind.TEXT and len(items(text)) > 1:
+            if state is State.REFUSED and wish.kind in LISTS and len(items(text)) > 1:
                 outcomes[wish.name] = await self._narrow(wish, value, text, word)
             else:
                 outcomes[wish.name] = outcome(wish, text if word in TAKEN else value, state, word)

@@ -252,11 +252,17 @@ class ChargePoints:
         return await self._store.charge_points.get(identity)
 
     async def delete(self, identity: str) -> bool:
-        """Forget a charge point; its transactions, sessions and CDRs stay."""
-        existed = await self._store.charge_points.delete(identity)
-        if existed:
-            await self._drop(identity, "removed")
-        return existed
+        """Forget a charge point; its bindings, transactions, sessions and CDRs stay."""
+        record = await self._store.charge_points.get(identity)
+        if record is None or not await self._store.charge_points.delete(identity):
+            return False
+        await self._drop(identity, "removed")
+        try:
+            await self._forget(record)
+        except StoreError as error:
+            log.warning("not forgotten yet", charge_point=identity, error=str(error))
+            self._in_background(self._when_time_is_up(lambda: self._forget(record)))
+        return True
 
     async def describe(self, identity: str) -> dict[str, Any] | None:
         """Record and live state of one charge point."""
@@ -338,6 +344,18 @@ class ChargePoints:
             log.warning("offline", charge_point=state.identity)
         except Fenced:
             log.debug("came back", charge_point=state.identity)
+
+    async def _forget(self, record: ChargePointRecord) -> None:
+        """Nothing of a charge point that was removed is to be found by the next of its name."""
+        if await self._store.charge_points.get(record.identity) is not None:
+            return  # it was registered anew meanwhile
+        async with self.in_hand(record) as state:
+            pass  # partners are told UNKNOWN, and its last connection is fenced off
+        party = self._store.party(record.party)
+        change = party.change(state.fence)
+        await party.stations.forget(change, record.identity)
+        with contextlib.suppress(Fenced):
+            await self._store.commit(change)
 
     async def _sweep(self) -> None:
         for record in await self._store.charge_points.all():

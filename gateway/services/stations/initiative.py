@@ -5,9 +5,14 @@ background: settings are read and set, lists are sent, certificates renewed. The
 the other, in the order in which they were added, because a station takes one CALL at a time. A
 newer occasion or the end of the connection stops them; a routine that fails does not stop the
 next. Charge points whose operator has set `provision` to false are left alone.
+
+A station that has just connected may be about to boot, and is to hear nothing before its boot is
+answered: it is given some seconds, not the same ones for everybody. After a power cut thousands
+come back at once: only so many are busy at a time, the others wait their turn.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
@@ -19,6 +24,10 @@ from gateway.services.stations.station_state import StationState
 from gateway.store import Fence, Fenced, StoreError
 
 log = structlog.get_logger(__name__)
+
+
+GRACE = 2.0  # seconds, once to twice, that a station has to boot after it connected
+AT_ONCE = 50
 
 
 class Occasion(StrEnum):
@@ -36,11 +45,15 @@ Routine = Callable[[StationState, Station, Occasion], Awaitable[None]]
 class Initiative:
     """Runs the routines of every connection on this node."""
 
-    def __init__(self, router: StationRouter) -> None:
+    def __init__(
+        self, router: StationRouter, *, grace: float = GRACE, at_once: int = AT_ONCE
+    ) -> None:
         self._router = router
+        self._grace = grace
+        self._turns = asyncio.Semaphore(at_once)
         self._routines: list[Routine] = []
         self._early: set[Routine] = set()
-        self._running: dict[Fence, asyncio.Task[None]] = {}
+        self._running: dict[Fence, tuple[Occasion, asyncio.Task[None]]] = {}
 
     def add(self, routine: Routine, *, early: bool = False) -> None:
         """Have `routine` run for every station that becomes ready; `early`: while Pending, too."""
@@ -54,26 +67,33 @@ class Initiative:
         if here is None or here[0] is not state or not state.record.provision:
             return
         self.end(state)
-        task = asyncio.create_task(self._run(state, here[1], occasion))
-        self._running[state.fence] = task
+        task = asyncio.create_task(self._run_in_turn(state, here[1], occasion))
+        self._running[state.fence] = occasion, task
         task.add_done_callback(lambda done: self._finished(state.fence, done))
 
-    def is_busy(self, state: StationState) -> bool:
-        """Whether routines run for this connection."""
-        return state.fence in self._running
+    def occasion(self, state: StationState) -> Occasion | None:
+        """Why routines run for this connection now, or wait for their turn; None if none do."""
+        running = self._running.get(state.fence)
+        return running[0] if running else None
 
     def end(self, state: StationState) -> None:
         """Stop what runs for this connection."""
         running = self._running.pop(state.fence, None)
         if running is not None:
-            running.cancel()
+            running[1].cancel()
 
     async def close(self) -> None:
         """Stop everything."""
-        running = list(self._running.values())
+        running = [task for _, task in self._running.values()]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+    async def _run_in_turn(self, state: StationState, station: Station, occasion: Occasion) -> None:
+        if occasion is Occasion.CONNECTED:
+            await asyncio.sleep(random.uniform(self._grace, 2 * self._grace))  # noqa: S311
+        async with self._turns:
+            await self._run(state, station, occasion)
 
     async def _run(self, state: StationState, station: Station, occasion: Occasion) -> None:
         for routine in self._routines:
@@ -96,7 +116,8 @@ class Initiative:
                 log.exception("routine failed", charge_point=state.identity)
 
     def _finished(self, fence: Fence, task: "asyncio.Task[None]") -> None:
-        if self._running.get(fence) is task:
+        running = self._running.get(fence)
+        if running is not None and running[1] is task:
             del self._running[fence]
         if not task.cancelled() and task.exception() is not None:
             log.error("routine failed", charge_point=fence.identity, exc_info=task.exception())

@@ -30,6 +30,7 @@ from gateway.domain.operations import (
     as_of,
     noted,
     noticed,
+    received,
     superseded,
     told,
 )
@@ -206,12 +207,14 @@ class Operations:
         self, record: ChargePointRecord, id: str, file: dict[str, Any]
     ) -> Operation | None:
         """The file that a station was asked for has come, whatever the station says of it."""
-        detail = f"{file['bytes']} bytes, sha256 {file['sha256']}, file {file['id']}"
 
         def step(operation: Operation) -> Operation:
-            return noted(operation, self._now(), "received", detail, result={"file": file})
+            return received(operation, self._kinds[operation.kind], file, self._now())
 
-        return await self._step(record, id, step)
+        after = await self._step(record, id, step)
+        if after is not None and after.ended:
+            _log_end(after)
+        return after
 
     # --- inside ---------------------------------------------------------------------------
 

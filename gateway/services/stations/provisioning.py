@@ -23,7 +23,7 @@ from gateway.services.ports import Station
 from gateway.services.stations.initiative import Initiative, Occasion
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
-from gateway.store import Store, StoreError
+from gateway.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +72,8 @@ class Provisioning:
 
     async def booted(self, state: StationState, event: Booted) -> BootDecision:
         """Keep the boot data and decide. A boot neither opens nor closes a transaction."""
+        if self._initiative.occasion(state) is Occasion.CONNECTED:
+            self._initiative.end(state)  # it hears nothing before its boot is answered
         now = self._now()
         # the operator may have changed the record since the station connected
         record = await self._store.charge_points.get(state.identity)
@@ -110,7 +112,8 @@ class Provisioning:
         if status is RegistrationStatus.ACCEPTED:
             self._initiative.begin(state, Occasion.BOOTED)
         elif status is RegistrationStatus.PENDING and record.boot is BootPolicy.PREPARE:
-            if not self._initiative.is_busy(state):  # its interval may be shorter than our work
+            # its interval may be shorter than our work
+            if self._initiative.occasion(state) is not Occasion.PENDING:
                 self._initiative.begin(state, Occasion.PENDING)
         else:
             self._initiative.end(state)
@@ -147,12 +150,8 @@ class Provisioning:
         task.add_done_callback(self._tasks.discard)
 
     async def _trigger(self, identity: str) -> None:
-        try:
-            reply = await self._router.execute(identity, BOOT, TRIGGER_TIMEOUT)
-        except StoreError as error:
-            log.warning("boot not triggered", charge_point=identity, reason=str(error))
-        else:
-            log.info("boot triggered", charge_point=identity, outcome=reply.outcome.value)
+        reply = await self._router.execute(identity, BOOT, TRIGGER_TIMEOUT)
+        log.info("boot triggered", charge_point=identity, outcome=reply.outcome.value)
 
     async def close(self) -> None:
         """Stop what runs in the background."""

@@ -66,11 +66,15 @@ class Reports:
         elif part.seq_no is None and progress.complete:  # without numbers: it begins again
             progress = replace(progress, parts=0, before=0, beyond=(), last=None)
             self._clear(change, state, progress)
+        room = MAX_PARTS
         if progress.parts < MAX_PARTS:
             kept = asdict(Numbered(number_of(progress, part), part.items))
             stations = self._store.party(state.party).stations
-            stations.keep(change, state.identity, _stream(progress.slot), kept, cap=MAX_PARTS)
+            stream = _stream(progress.slot)
+            room = stations.keep(change, state.identity, stream, kept, cap=MAX_PARTS)
         progress = advance(progress, part, self._now())
+        if progress.parts > room:  # the first ones gave way
+            progress = replace(progress, cut=True)
         await self._keep(change, state, progress)
         return progress
 

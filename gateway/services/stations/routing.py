@@ -18,7 +18,7 @@ from gateway.services.ports import (
     Withheld,
 )
 from gateway.services.stations.station_state import StationState
-from gateway.store import BusTimeout, Store
+from gateway.store import BusTimeout, Store, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,10 @@ class StationRouter:
         """All connections on this node."""
         return [state for state, _ in self._stations.values()]
 
+    def is_left_behind(self, identity: str, node_id: str) -> bool:
+        """Whether a route to `node_id` is one of ours whose socket is not: a process that died."""
+        return node_id == self._node_id and identity not in self._stations
+
     async def call(
         self, identity: str, action: str, payload: dict[str, Any], timeout: float
     ) -> CallResult | CallError:
@@ -74,22 +78,34 @@ class StationRouter:
         return _read_answer(answer)
 
     async def execute(self, identity: str, command: Command, timeout: float) -> CommandReply:
-        """Carry out a command whichever node holds the socket; failures become outcomes."""
-        here = self._stations.get(identity)
-        if here is not None:
-            return await here[1].execute(command, timeout)
+        """Carry out a command whichever node holds the socket.
+
+        Raises nothing: failures, those of the store and of the other node among them, become
+        outcomes.
+        """
+        try:
+            here = self._stations.get(identity)
+            if here is not None:
+                return await here[1].execute(command, timeout)
+            return await self._executed_elsewhere(identity, command, timeout)
+        except CallTimeout:
+            return CommandReply(CommandOutcome.TIMEOUT)
+        except (NotConnected, UnknownChargePoint):
+            return CommandReply(CommandOutcome.FAILED)
+        except StoreError as error:
+            log.warning("command not carried out", charge_point=identity, reason=repr(error))
+            return CommandReply(CommandOutcome.FAILED)
+
+    async def _executed_elsewhere(
+        self, identity: str, command: Command, timeout: float
+    ) -> CommandReply:
         request = {
             "identity": identity,
             "command": type(command).__name__,
             "fields": msgspec.to_builtins(command),
             "timeout": timeout,
         }
-        try:
-            answer = await self._elsewhere(identity, request, timeout)
-        except CallTimeout:
-            return CommandReply(CommandOutcome.TIMEOUT)
-        except (NotConnected, UnknownChargePoint):
-            return CommandReply(CommandOutcome.FAILED)
+        answer = await self._elsewhere(identity, request, timeout)
         if "reply" not in answer:
             return CommandReply(CommandOutcome.FAILED)
         return msgspec.convert(answer["reply"], CommandReply)

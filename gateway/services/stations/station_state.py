@@ -37,17 +37,17 @@ _MAY_CHARGE = (None, AuthorizationStatus.ACCEPTED)
 class RunningTransaction:
     """An open transaction with what it is priced by; `site` is None while no location is known.
 
-    `session_at` is when its Session was last written, and `retold_at` when it was last made anew
-    from its log, by the event loop's clock. `site_kept`: the store has the site.
+    `session_at` is when its Session was last written, by the event loop's clock. `site_kept`: the
+    store has the site. `entries` is how long its log is.
     """
 
     transaction: Transaction
     site: Site | None = None
     tariff: Tariff | None = None
     session_at: float = -math.inf
-    retold_at: float = -math.inf
     site_kept: bool = False
     told_cost: Decimal | None = None  # what its station was told last
+    entries: int = 0
 
 
 @dataclass(slots=True)

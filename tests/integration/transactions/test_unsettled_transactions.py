@@ -1,11 +1,13 @@
 """A waiting transaction that cannot be settled keeps no other from being billed."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from gateway.domain.events import TransactionPhase, TransactionReported
+from gateway.domain.meter import Measurand, Reading, Sample
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import TokenRef
@@ -19,8 +21,16 @@ async def gap(house: Any, state: StationState) -> None:
     """A transaction whose second event never comes."""
     for phase, seq_no in ((TransactionPhase.STARTED, 0), (TransactionPhase.ENDED, 2)):
         at = T0 + timedelta(minutes=seq_no)
+        meter = Sample(Measurand.ENERGY_IMPORT_REGISTER, Decimal(1000))
         told = TransactionReported(
-            phase, "tx", seq_no, at, "Authorized", evse_id=1, token=TokenRef("DEADBEEF")
+            phase,
+            "tx",
+            seq_no,
+            at,
+            "Authorized",
+            evse_id=1,
+            token=TokenRef("DEADBEEF"),
+            readings=(Reading(at, (meter,)),),
         )
         await house.transactions.reported(state, told)
 
