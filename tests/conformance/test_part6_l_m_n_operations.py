@@ -54,11 +54,12 @@ def root() -> str:
             "Installing",
             "InstallVerificationFailed",
         ],
+        ["Downloading", "Downloaded", "SignatureVerified", "Installing", "InstallationFailed"],
     ],
     ids=lambda words: words[-1],
 )
 async def test_a_firmware_update_that_fails_says_how(csms: Any, words: list[str]) -> None:
-    """TC_L_06_CSMS, TC_L_07_CSMS, TC_L_08_CSMS"""
+    """TC_L_06_CSMS, TC_L_07_CSMS, TC_L_08_CSMS, TC_L_09_CSMS"""
     identity = f"L06-{words[-1]}"
     body = {"kind": "firmware-update", "location": "https://example.com/firmware.bin"}
     async with csms.station(identity) as station:
@@ -72,6 +73,68 @@ async def test_a_firmware_update_that_fails_says_how(csms: Any, words: list[str]
     shown = await csms.done("GET", path)
     assert shown["state"] == "failed"
     assert [one["word"] for one in shown["history"]][-len(words) :] == words
+
+
+LATER = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize(
+    ("when", "member", "first"),
+    [
+        ("install_at", "installDateTime", ["Downloading", "Downloaded", "InstallScheduled"]),
+        ("retrieve_at", "retrieveDateTime", ["DownloadScheduled", "Downloading", "Downloaded"]),
+    ],
+)
+async def test_an_update_is_put_off_and_ends_over_a_reboot(
+    csms: Any, when: str, member: str, first: list[str]
+) -> None:
+    """TC_L_02_CSMS, TC_L_03_CSMS"""
+    identity = f"L02-{when}"
+    body = {"kind": "firmware-update", "location": "https://example.com/fw.bin", when: LATER}
+    async with csms.station(identity) as station:
+        made = csms.ask_later("POST", f"charge-points/{identity}/operations", body)
+        heard = await station.expect_and_answer("UpdateFirmware", {"status": "Accepted"})
+        assert datetime.fromisoformat(heard["firmware"][member]) == datetime.fromisoformat(LATER)
+        operation = await made
+        for word in [*first, "SignatureVerified", "Installing", "InstallRebooting"]:
+            payload = {"status": word, "requestId": heard["requestId"]}
+            await station.call("FirmwareStatusNotification", payload)
+        assert (await station.boot("FirmwareUpdate"))["status"] == "Accepted"
+        await station.status("Available")
+        payload = {"status": "Installed", "requestId": heard["requestId"]}
+        await station.call("FirmwareStatusNotification", payload)
+    shown = await csms.done("GET", f"charge-points/{identity}/operations/{operation['id']}")
+    assert shown["state"] == "done"
+
+
+async def until_state(csms: Any, identity: str, operation_id: str, state: str) -> None:
+    path = f"charge-points/{identity}/operations/{operation_id}"
+
+    async def reached() -> bool:
+        return bool((await csms.done("GET", path))["state"] == state)
+
+    await csms.until(reached)
+
+
+@pytest.mark.parametrize("status", ["RevokedCertificate", "InvalidCertificate"])
+async def test_a_bad_signing_certificate_ends_the_update(csms: Any, status: str) -> None:
+    """TC_L_04_CSMS, TC_L_05_CSMS"""
+    identity = f"L04-{status}"
+    body = {"kind": "firmware-update", "location": "https://example.com/firmware.bin"}
+    async with csms.station(identity) as station:
+        made = csms.ask_later("POST", f"charge-points/{identity}/operations", body)
+        await station.expect_and_answer("UpdateFirmware", {"status": status})
+        await until_state(csms, identity, (await made)["id"], "rejected")
+
+
+async def test_a_customer_is_cleared_without_a_report(csms: Any) -> None:
+    """TC_N_32_CSMS"""
+    body = {"kind": "customer-information", "report": False, "clear": True, "id_token": "N32"}
+    async with csms.station("N32") as station:
+        made = csms.ask_later("POST", "charge-points/N32/operations", body)
+        heard = await station.expect_and_answer("CustomerInformation", {"status": "Accepted"})
+        assert (heard["report"], heard["clear"]) == (False, True)
+        await until_state(csms, "N32", (await made)["id"], "done")
 
 
 @pytest.mark.parametrize("type", ["CSMSRootCertificate", "ManufacturerRootCertificate"])
@@ -135,13 +198,7 @@ async def test_a_customer_that_is_not_accepted_ends_the_request(csms: Any) -> No
     async with csms.station("N29") as station:
         made = csms.ask_later("POST", "charge-points/N29/operations", body)
         await station.expect_and_answer("CustomerInformation", {"status": "Rejected"})
-        operation = await made
-
-        async def rejected() -> bool:
-            path = f"charge-points/N29/operations/{operation['id']}"
-            return bool((await csms.done("GET", path))["state"] == "rejected")
-
-        await csms.until(rejected)
+        await until_state(csms, "N29", (await made)["id"], "rejected")
 
 
 async def test_a_customer_is_cleared_by_its_identifier(csms: Any) -> None:
