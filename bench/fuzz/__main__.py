@@ -108,7 +108,7 @@ class Fuzzer:
 
     async def run(self, findings: Findings, share: int, binary: Random) -> None:
         """Send `share` frames, and expect a heartbeat's answer now and then."""
-        for beat in range(share // EVERY):
+        for beat in range(-(-share // EVERY)):
             frames = [self.source.frame() for _ in range(EVERY)]
             try:
                 for frame in frames:
@@ -186,7 +186,7 @@ async def run(gateway: Gateway, frames: int, seed: int, sockets: int, findings: 
         for number, protocol in zip(range(sockets), cycle(VERSIONS), strict=False):
             identity = f"FUZZ-{number}"
             await register(gateway, identity, quirks if number >= len(VERSIONS) else [])
-            one = fuzz_one(gateway, identity, protocol, seed, frames // sockets, findings)
+            one = fuzz_one(gateway, identity, protocol, seed, -(-frames // sockets), findings)
             group.create_task(one)
 
 
