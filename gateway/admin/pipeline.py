@@ -18,6 +18,7 @@ from gateway.admin import errors
 from gateway.admin.calls import Answer, Call, Route
 from gateway.admin.guard import refuse_cross_site, require_token
 from gateway.canonical import InvalidDocument
+from gateway.services.ports import UnknownChargePoint
 from gateway.store import StoreError
 
 _log = structlog.get_logger(__name__)
@@ -145,6 +146,8 @@ def _as_api_error(raised: Exception) -> errors.ApiError | None:
             return raised
         case InvalidDocument():
             return errors.Invalid("The document breaks the standard", raised.errors)
+        case UnknownChargePoint():
+            return errors.NotFound("There is no such charge point")
         case web.HTTPMethodNotAllowed():
             return errors.MethodNotAllowed(list(raised.allowed_methods))
         case web.HTTPRequestEntityTooLarge():

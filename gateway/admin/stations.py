@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.domain.commands import CommandReply
 from gateway.services.stations.charge_points import ChargePoints
 from gateway.services.stations.routing import StationRouter
 
@@ -18,3 +19,8 @@ async def described(
     if found and connection and router.is_left_behind(identity, connection["node"]):
         found |= {"connected": False, "connection": None}
     return found
+
+
+def outcome(reply: CommandReply) -> dict[str, Any]:
+    """How a station took what the operator asked of it."""
+    return {"outcome": reply.outcome, "station_status": reply.status}

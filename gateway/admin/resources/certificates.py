@@ -49,7 +49,10 @@ class CertificateCalls:
 
     async def listing(self, call: Call) -> Answer:
         """What is installed, and what was last issued."""
-        record, use = await self._record(call), call.query.get("type")
+        record, use = (
+            await self._charge_points.registered(call.path["identity"]),
+            call.query.get("type"),
+        )
         try:
             if use is None:
                 found = await self._certificates.all(record.identity)
@@ -68,7 +71,10 @@ class CertificateCalls:
 
     async def install(self, call: Call) -> Answer:
         """Install a root certificate."""
-        record, body = await self._record(call), call.read(CertificateBody)
+        record, body = (
+            await self._charge_points.registered(call.path["identity"]),
+            call.read(CertificateBody),
+        )
         use = _use(body.type)
         if use == CertificateUse.V2G_CHAIN:
             raise Invalid("A V2G certificate chain comes with its signing request")
@@ -83,7 +89,7 @@ class CertificateCalls:
 
     async def delete(self, call: Call) -> Answer:
         """Delete an installed certificate, by the hash data that the charge point reports."""
-        record = await self._record(call)
+        record = await self._charge_points.registered(call.path["identity"])
         try:
             reply = await self._certificates.delete(
                 record.identity,
@@ -103,16 +109,10 @@ class CertificateCalls:
 
     async def renew(self, call: Call) -> Answer:
         """Have the charge point make a new key and ask for a certificate."""
-        record = await self._record(call)
+        record = await self._charge_points.registered(call.path["identity"])
         body = RenewBody() if call.body is None else call.read(RenewBody)
         reply = await self._certificates.renew(record.identity, body.type)
         return Answer(await self._answer(record, reply))
-
-    async def _record(self, call: Call) -> ChargePointRecord:
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
-        return record
 
     async def _answer(self, record: ChargePointRecord, reply: CommandReply) -> dict[str, Any]:
         """The charge point's own word; without one, why there is none."""

@@ -18,7 +18,6 @@ from gateway.services.ports import (
     CallTimeout,
     InvalidCall,
     NotConnected,
-    UnknownChargePoint,
     Withheld,
 )
 
@@ -141,14 +140,12 @@ class ChargePointCalls:
 
     async def call(self, call: Call) -> Answer:
         """Send it a message, whatever we believe of its state; wherever its socket is."""
-        await self._known(call)
+        await self._charge_points.registered(call.path["identity"])
         body = call.read(CallBody)
         try:
             answer = await self._router.call(
                 call.path["identity"], body.action, body.payload, body.timeout
             )
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
         except InvalidCall as error:
             raise Invalid("The call breaks the OCPP schema; nothing was sent", error.errors) from (
                 None
@@ -171,12 +168,8 @@ class ChargePointCalls:
 
     async def messages(self, call: Call) -> Answer:
         """The last frames, oldest first; only of a connection to this node."""
-        await self._known(call)
+        await self._charge_points.registered(call.path["identity"])
         return Answer(self._messages(call.path["identity"]))
-
-    async def _known(self, call: Call) -> None:
-        if await self._charge_points.get(call.path["identity"]) is None:
-            raise NotFound("There is no such charge point")
 
     def routes(self) -> list[Route]:
         """The calls."""

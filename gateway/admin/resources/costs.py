@@ -6,10 +6,9 @@ from pydantic import ConfigDict, Field
 
 from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Route
-from gateway.admin.errors import NotFound
 from gateway.admin.services import Services
+from gateway.admin.stations import outcome
 from gateway.domain.payments import is_current
-from gateway.services.ports import UnknownChargePoint
 
 _TIMEOUT = 40.0
 _LONGEST_PAYMENT = 3_600
@@ -58,39 +57,27 @@ class CostCalls:
 
     async def get(self, call: Call) -> Answer:
         """What was settled with it."""
-        try:
-            return Answer(await self._costs.state_of(call.path["identity"]))
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
+        return Answer(await self._costs.state_of(call.path["identity"]))
 
     async def put(self, call: Call) -> Answer:
         """The operator's word on it."""
         identity, body = call.path["identity"], call.read(CostBody)
-        try:
-            await self._costs.want(identity, body.wanted)
-            return Answer(await self._costs.state_of(identity))
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
+        await self._costs.want(identity, body.wanted)
+        return Answer(await self._costs.state_of(identity))
 
     async def web_payment(self, call: Call) -> Answer:
         """Tell the station; the answer says how it took it."""
         body = call.read(WebPaymentBody)
-        identity = await self._known(call)
+        identity = (await self._charge_points.registered(call.path["identity"])).identity
         reply = await self._payments.web_payment(identity, body.evse_id, body.timeout)
-        return Answer({"outcome": reply.outcome, "station_status": reply.status})
+        return Answer(outcome(reply))
 
     async def check_code(self, call: Call) -> Answer:
         """Whether a driver really stands before the station's display now."""
         body = call.read(CodeBody)
-        await self._known(call)
+        await self._charge_points.registered(call.path["identity"])
         valid = is_current(body.code, body.shared_secret, self._now(), body.validity, body.length)
         return Answer({"valid": valid})
-
-    async def _known(self, call: Call) -> str:
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
-        return record.identity
 
     def routes(self) -> list[Route]:
         """The calls."""

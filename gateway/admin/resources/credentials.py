@@ -6,10 +6,10 @@ from pydantic import ConfigDict, Field
 
 from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Route
-from gateway.admin.errors import InTheWay, Invalid, NotFound
+from gateway.admin.errors import InTheWay, Invalid
 from gateway.admin.services import Services
 from gateway.domain.commands import CommandOutcome, CommandReply
-from gateway.services.ports import NotConnected, UnknownChargePoint
+from gateway.services.ports import NotConnected
 from gateway.services.security.credentials import NetworkProfile
 
 _TIMEOUT = 30.0  # seconds that the station has for each message
@@ -54,7 +54,7 @@ class CredentialCalls:
             password, reply = await self._credentials.set_password(
                 call.path["identity"], body.password, _TIMEOUT
             )
-        except (UnknownChargePoint, NotConnected, ValueError) as error:
+        except (NotConnected, ValueError) as error:
             raise _refusal(error) from None
         shown = _shown(reply)
         if reply.outcome in _MAY_BE_TAKEN:
@@ -73,7 +73,7 @@ class CredentialCalls:
             reply = await self._credentials.raise_profile(
                 call.path["identity"], body.profile, network, _TIMEOUT
             )
-        except (UnknownChargePoint, NotConnected, ValueError) as error:
+        except (NotConnected, ValueError) as error:
             raise _refusal(error) from None
         return Answer(_shown(reply))
 
@@ -112,8 +112,6 @@ def _shown(reply: CommandReply) -> dict[str, Any]:
 
 
 def _refusal(error: Exception) -> Exception:
-    if isinstance(error, UnknownChargePoint):
-        return NotFound("There is no such charge point")
     if isinstance(error, NotConnected):
         return InTheWay("The charge point is not connected")
     return Invalid(str(error))

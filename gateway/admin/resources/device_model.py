@@ -6,7 +6,6 @@ from typing import Any
 from gateway.admin.calls import Answer, Call, Query, Route, listed
 from gateway.admin.errors import BadRequest, NotFound
 from gateway.admin.services import Services
-from gateway.domain.charge_points import ChargePointRecord
 from gateway.domain.reports import Progress
 from gateway.domain.timestamps import to_text
 
@@ -23,7 +22,7 @@ class DeviceModelCalls:
 
     async def device_model(self, call: Call) -> Answer:
         """A 2.x station's variables, or a 1.6 charge point's configuration keys."""
-        record = await self._record(call)
+        record = await self._charge_points.registered(call.path["identity"])
         model = await self._device_models.get(record)
         if model is not None:
             components = [asdict(one) for one in model.components]
@@ -35,22 +34,18 @@ class DeviceModelCalls:
 
     async def listing(self, call: Call) -> Answer:
         """The reports, the newest first."""
-        found = await self._reports.listing(await self._record(call))
+        found = await self._reports.listing(
+            await self._charge_points.registered(call.path["identity"])
+        )
         return listed([_shown(progress) for progress in found], len(found))
 
     async def get(self, call: Call) -> Answer:
         """One of them, as far as it came."""
-        record = await self._record(call)
+        record = await self._charge_points.registered(call.path["identity"])
         report = await self._reports.get(record, _request_id(call), call.query.get("kind"))
         if report is None:
             raise NotFound("There is no report of that request")
         return Answer({**_shown(report.progress), "items": report.items})
-
-    async def _record(self, call: Call) -> ChargePointRecord:
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
-        return record
 
     def routes(self) -> list[Route]:
         """The calls."""

@@ -14,7 +14,6 @@ from gateway.admin.errors import BadRequest, BodyTooLarge, InsufficientStorage, 
 from gateway.admin.lists import part
 from gateway.admin.pipeline import answered_with, secure_headers
 from gateway.admin.services import Services
-from gateway.domain.charge_points import ChargePointRecord
 from gateway.services.files.disk import NoRoom, TooLarge
 from gateway.services.files.firmware_files import FirmwareFile, UnknownFirmware
 from gateway.services.files.firmware_signature import MAX_SIGNATURE, BadSignature
@@ -131,12 +130,12 @@ class UploadedFileCalls:
 
     async def listing(self, call: Call) -> Answer:
         """Newest first."""
-        files = await self._uploads.of(await self._record(call.path["identity"]))
+        files = await self._uploads.of(await self._charge_points.registered(call.path["identity"]))
         return listed(part(files, call.window(None)), len(files))
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The file itself, to be saved and never to be shown."""
-        record = await self._record(request.match_info["identity"])
+        record = await self._charge_points.registered(request.match_info["identity"])
         found = await self._uploads.path(record, request.match_info["id"])
         if found is None:
             raise NotFound("There is no such file")
@@ -156,16 +155,10 @@ class UploadedFileCalls:
 
     async def delete(self, call: Call) -> Answer:
         """Remove one."""
-        record = await self._record(call.path["identity"])
+        record = await self._charge_points.registered(call.path["identity"])
         if not await self._uploads.delete(record, call.path["id"]):
             raise NotFound("There is no such file")
         return NO_CONTENT
-
-    async def _record(self, identity: str) -> ChargePointRecord:
-        record = await self._charge_points.get(identity)
-        if record is None:
-            raise NotFound("There is no such charge point")
-        return record
 
     def routes(self) -> list[Route]:
         """The calls."""

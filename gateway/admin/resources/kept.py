@@ -3,7 +3,6 @@
 from typing import Any
 
 from gateway.admin.calls import Answer, Call, Query, Route, listed
-from gateway.admin.errors import NotFound
 from gateway.admin.services import Services
 from gateway.store.stations import Stations
 
@@ -33,9 +32,7 @@ class KeptCalls:
         return listed(kept[::-1], await stations.kept_count(identity, stream))
 
     async def _stations(self, call: Call) -> Stations:
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
+        record = await self._charge_points.registered(call.path["identity"])
         return self._store.party(record.party).stations
 
     def routes(self) -> list[Route]:

@@ -4,10 +4,10 @@ from pydantic import ConfigDict, Field
 
 from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, Answer, Call, Route
-from gateway.admin.errors import InTheWay, NoAnswer, NotFound
+from gateway.admin.errors import InTheWay, NoAnswer
 from gateway.admin.services import Services
 from gateway.domain.commands import CommandOutcome
-from gateway.services.ports import NotConnected, UnknownChargePoint
+from gateway.services.ports import NotConnected
 
 
 class LocalListBody(Body):
@@ -28,36 +28,25 @@ class LocalListCalls:
 
     async def get(self, call: Call) -> Answer:
         """How it stands."""
-        try:
-            return Answer(await self._lists.shown(call.path["identity"]))
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
+        return Answer(await self._lists.shown(call.path["identity"]))
 
     async def put(self, call: Call) -> Answer:
         """Switch it on or off for this charge point, or leave that to the charge point."""
         identity, body = call.path["identity"], call.read(LocalListBody)
-        try:
-            await self._lists.want(identity, body.wanted)
-            return Answer(await self._lists.shown(identity))
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
+        await self._lists.want(identity, body.wanted)
+        return Answer(await self._lists.shown(identity))
 
     async def post(self, call: Call) -> Answer:
         """Send the whole list; what came of it is to be seen with GET."""
         try:
             await self._lists.send_anew(call.path["identity"])
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
         except NotConnected:
             raise InTheWay("The charge point is not connected") from None
         return Answer({"state": "asked"}, 202)
 
     async def clear_cache(self, call: Call) -> Answer:
         """Have it forget what it knows of tokens; its local list stays."""
-        try:
-            reply = await self._lists.clear_cache(call.path["identity"])
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
+        reply = await self._lists.clear_cache(call.path["identity"])
         if reply.accepted:
             return NO_CONTENT
         if reply.outcome is CommandOutcome.TIMEOUT:

@@ -187,7 +187,9 @@ class OperationCalls:
 
     async def listing(self, call: Call) -> Answer:
         """Newest first, as they are now."""
-        operations = await self._operations.of(await self._record(call))
+        operations = await self._operations.of(
+            await self._charge_points.registered(call.path["identity"])
+        )
         kind, running = call.query.get("kind"), call.flag("running")
         found = [
             one
@@ -198,14 +200,16 @@ class OperationCalls:
 
     async def one(self, call: Call) -> Answer:
         """One with all that was heard of it."""
-        operation = await self._operations.get(await self._record(call), call.path["id"])
+        operation = await self._operations.get(
+            await self._charge_points.registered(call.path["identity"]), call.path["id"]
+        )
         if operation is None:
             raise NotFound("There is no such operation")
         return Answer(shown(operation))
 
     async def start(self, call: Call) -> Answer:
         """Ask the station; its answer and what follows are read from the operation."""
-        record = await self._record(call)
+        record = await self._charge_points.registered(call.path["identity"])
         known = self._starters.get(call.read(OperationBody).kind)
         if known is None:
             raise Invalid("There is no such kind of operation", sorted(self._starters))
@@ -273,12 +277,6 @@ class OperationCalls:
         return await self._diagnostics.monitoring_report(
             record, list(body.criteria), body.component_variables
         )
-
-    async def _record(self, call: Call) -> ChargePointRecord:
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
-        return record
 
     def routes(self) -> list[Route]:
         """The calls."""

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from gateway.admin.bodies import Body
 from gateway.admin.calls import PARTY, Answer, Call, Route
-from gateway.admin.errors import InTheWay, Invalid, NotFound
+from gateway.admin.errors import InTheWay, Invalid
 from gateway.admin.resources import party
 from gateway.admin.services import Services
 from gateway.domain.baseline import Baseline, ModelBaseline
@@ -67,12 +67,12 @@ class ProvisioningCalls:
 
     async def get_settings(self, call: Call) -> Answer:
         """What is wanted of one, and what came of it."""
-        record = await self._record(call)
+        record = await self._charge_points.registered(call.path["identity"])
         return Answer(await self._shown(record, await self._baselines.get(record)))
 
     async def put_settings(self, call: Call) -> Answer:
         """This charge point's own wishes; they count from its next boot, or when applied."""
-        record = await self._record(call)
+        record = await self._charge_points.registered(call.path["identity"])
         body = call.read(SettingsBody)
         _check_no_secrets(body.settings)
         await self._baselines.put_own(record, body.settings)
@@ -80,7 +80,7 @@ class ProvisioningCalls:
 
     async def apply(self, call: Call) -> Answer:
         """Read and set them now."""
-        record = await self._record(call)
+        record = await self._charge_points.registered(call.path["identity"])
         try:
             result = await self._baselines.apply(record)
         except NotConnected as error:
@@ -109,12 +109,6 @@ class ProvisioningCalls:
 
     async def _shown(self, record: ChargePointRecord, result: Settings) -> dict[str, object]:
         return {"baseline": await self._baselines.own(record), **asdict(result)}
-
-    async def _record(self, call: Call) -> ChargePointRecord:
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
-        return record
 
     def routes(self) -> list[Route]:
         """The calls."""

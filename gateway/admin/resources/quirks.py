@@ -6,9 +6,8 @@ from pydantic import ConfigDict, Field
 
 from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, Answer, Call, Route
-from gateway.admin.errors import Invalid, NotFound
+from gateway.admin.errors import Invalid
 from gateway.admin.services import Services
-from gateway.domain.charge_points import ChargePointRecord
 from gateway.domain.quirks import QUIRKS, QuirkRule, faults
 
 _Pattern = Annotated[str, Field(min_length=1, max_length=100)]
@@ -70,18 +69,14 @@ class QuirkCalls:
 
     async def deviations(self, call: Call) -> Answer:
         """What one charge point does otherwise than the standard says."""
-        return Answer(await self._deviations.show(await self._known(call)))
+        return Answer(
+            await self._deviations.show(await self._charge_points.registered(call.path["identity"]))
+        )
 
     async def reset(self, call: Call) -> Answer:
         """Begin to count anew."""
-        await self._deviations.reset(await self._known(call))
+        await self._deviations.reset(await self._charge_points.registered(call.path["identity"]))
         return NO_CONTENT
-
-    async def _known(self, call: Call) -> ChargePointRecord:
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
-        return record
 
     def routes(self) -> list[Route]:
         """The calls."""

@@ -9,7 +9,7 @@ from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Route, listed
 from gateway.admin.errors import NotFound
 from gateway.admin.services import Services
-from gateway.domain.commands import CommandReply
+from gateway.admin.stations import outcome
 from gateway.domain.reservations import Reservation
 from gateway.domain.timestamps import to_text
 from gateway.domain.tokens import TokenType
@@ -41,27 +41,21 @@ class ReservationCalls:
 
     async def listing(self, call: Call) -> Answer:
         """All that the station has answered, newest first."""
-        try:
-            found = await self._reservations.all(call.path["identity"])
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
+        found = await self._reservations.all(call.path["identity"])
         return listed([_shown(one) for one in found], len(found))
 
     async def make(self, call: Call) -> Answer:
         """Reserve; the answer says how the station took it."""
         body = call.read(ReservationBody)
-        try:
-            reservation, reply = await self._reservations.reserve(
-                call.path["identity"],
-                evse_id=body.evse_id,
-                id_token=body.token,
-                token_type=body.token_type,
-                expires_at=body.expires_at,
-                group_id=body.group_id,
-            )
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
-        return Answer(_shown(reservation) | _outcome(reply), 201)
+        reservation, reply = await self._reservations.reserve(
+            call.path["identity"],
+            evse_id=body.evse_id,
+            id_token=body.token,
+            token_type=body.token_type,
+            expires_at=body.expires_at,
+            group_id=body.group_id,
+        )
+        return Answer(_shown(reservation) | outcome(reply), 201)
 
     async def cancel(self, call: Call) -> Answer:
         """Let one go; the answer says how the station took it."""
@@ -72,7 +66,7 @@ class ReservationCalls:
             reservation, reply = await self._reservations.cancel(call.path["identity"], int(number))
         except (UnknownChargePoint, UnknownReservation):
             raise NotFound("There is no such reservation") from None
-        return Answer(_shown(reservation) | _outcome(reply))
+        return Answer(_shown(reservation) | outcome(reply))
 
     def routes(self) -> list[Route]:
         """The calls."""
@@ -121,7 +115,3 @@ def _shown(reservation: Reservation) -> dict[str, Any]:
 
 def _text(moment: datetime | None) -> str | None:
     return None if moment is None else to_text(moment)
-
-
-def _outcome(reply: CommandReply) -> dict[str, Any]:
-    return {"outcome": reply.outcome, "station_status": reply.status}

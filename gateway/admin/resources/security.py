@@ -21,9 +21,7 @@ class SecurityCalls:
 
     async def events(self, call: Call) -> Answer:
         """What it reported and what was noted about it, newest first."""
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
+        record = await self._charge_points.registered(call.path["identity"])
         window, critical = call.window(DEFAULT_LIMIT), call.flag("critical")
         wanted = KEPT if critical is not None else min(window.end or KEPT, KEPT)
         found = await self._events.of(record.identity, record.party, wanted)

@@ -7,8 +7,9 @@ from pydantic import AwareDatetime, ConfigDict, Field
 
 from gateway.admin.bodies import Body
 from gateway.admin.calls import Answer, Call, Query, Route, listed
-from gateway.admin.errors import BadRequest, Invalid, NotFound
+from gateway.admin.errors import BadRequest, Invalid
 from gateway.admin.services import Services
+from gateway.admin.stations import outcome
 from gateway.domain.charging_limits import ChargingLimit
 from gateway.domain.charging_profiles import (
     ChargingProfile,
@@ -21,11 +22,9 @@ from gateway.domain.charging_profiles import (
     Recurrency,
     SchedulePeriod,
 )
-from gateway.domain.commands import CommandReply
 from gateway.domain.timestamps import to_text
 from gateway.services.charging.charging_limits import ChargingLimits
 from gateway.services.charging.smart_charging import SetProfile, UnsoundProfile
-from gateway.services.ports import UnknownChargePoint
 
 _UNKNOWN = {404: "unknown charge point"}
 _TIMEOUT = 40.0
@@ -103,10 +102,7 @@ class SmartChargingCalls:
 
     async def listing(self, call: Call) -> Answer:
         """What the station has accepted from us and still has."""
-        try:
-            found = await self._smart_charging.known(call.path["identity"])
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
+        found = await self._smart_charging.known(call.path["identity"])
         return listed([_shown(one) for one in found], len(found))
 
     async def set(self, call: Call) -> Answer:
@@ -118,9 +114,7 @@ class SmartChargingCalls:
             )
         except UnsoundProfile as error:
             raise Invalid("The standards do not allow such a profile", error.faults) from None
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
-        return Answer(_outcome(reply))
+        return Answer(outcome(reply))
 
     async def clear(self, call: Call) -> Answer:
         """Clear all that match; without criteria all there are."""
@@ -130,11 +124,8 @@ class SmartChargingCalls:
             purpose=_choice(call, "purpose", ProfilePurpose),
             stack_level=call.integer("stack_level", 0, _MOST),
         )
-        try:
-            reply = await self._smart_charging.clear(call.path["identity"], command)
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
-        return Answer(_outcome(reply))
+        reply = await self._smart_charging.clear(call.path["identity"], command)
+        return Answer(outcome(reply))
 
     async def composite(self, call: Call) -> Answer:
         """What limits the EVSE in the next seconds, by the station's own reckoning."""
@@ -144,17 +135,12 @@ class SmartChargingCalls:
             duration=_DAY if duration is None else duration,
             unit=_choice(call, "unit", RateUnit),
         )
-        try:
-            reply = await self._smart_charging.composite(call.path["identity"], command)
-        except UnknownChargePoint:
-            raise NotFound("There is no such charge point") from None
-        return Answer(_outcome(reply) | {"schedule": reply.data.get("schedule")})
+        reply = await self._smart_charging.composite(call.path["identity"], command)
+        return Answer(outcome(reply) | {"schedule": reply.data.get("schedule")})
 
     async def limits(self, call: Call) -> Answer:
         """What outside sources limit now, as the station told it (2.x)."""
-        record = await self._charge_points.get(call.path["identity"])
-        if record is None:
-            raise NotFound("There is no such charge point")
+        record = await self._charge_points.registered(call.path["identity"])
         found = await self._limits.of(record)
         return listed([_limit(one) for one in found], len(found))
 
@@ -249,10 +235,6 @@ def _limit(one: ChargingLimit) -> dict[str, Any]:
         "schedules": one.schedules,
         "too_long": one.too_long,
     }
-
-
-def _outcome(reply: CommandReply) -> dict[str, Any]:
-    return {"outcome": reply.outcome, "station_status": reply.status}
 
 
 def _choice(call: Call, name: str, words: type[Choice]) -> Choice | None:

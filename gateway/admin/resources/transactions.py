@@ -74,9 +74,7 @@ class TransactionCalls:
         return Answer([shown_transaction(one) for one in shown])
 
     async def _transactions(self, identity: str) -> Transactions:
-        record = await self._charge_points.get(identity)
-        if record is None:
-            raise NotFound("There is no such charge point")
+        record = await self._charge_points.registered(identity)
         return self._store.party(record.party).transactions
 
     def routes(self) -> list[Route]:

@@ -22,9 +22,10 @@ from gateway.domain.timestamps import to_text
 from gateway.services.access.local_list_edition import Edition, Editions
 from gateway.services.access.local_list_limits import Wish, read_wish
 from gateway.services.access.local_list_sync import MOST_FAILURES, ListSync
-from gateway.services.ports import NotConnected, Station, UnknownChargePoint
+from gateway.services.ports import NotConnected, Station
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.services.stations.initiative import Occasion
+from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
 from gateway.store import Fenced, Store, StoreError
@@ -136,9 +137,7 @@ class LocalLists:
 
     async def want(self, identity: str, wanted: bool | None) -> None:
         """Whether it is to have one; None: as its own settings say. Raises `UnknownChargePoint`."""
-        charge_point = await self._store.charge_points.get(identity)
-        if charge_point is None:
-            raise UnknownChargePoint(identity)
+        charge_point = await registered(self._store, identity)
         party = self._store.party(charge_point.party)
         change = party.change()
         party.stations.put(change, identity, _WANTED, wanted)
@@ -150,17 +149,14 @@ class LocalLists:
 
         `NotConnected` when the charge point cannot hear it.
         """
-        charge_point = await self._store.charge_points.get(identity)
-        if charge_point is None:
-            raise UnknownChargePoint(identity)
+        charge_point = await registered(self._store, identity)
         if await self._store.party(charge_point.party).stations.route(identity) is None:
             raise NotConnected(identity)
         await self._store.bus.publish(_TOPIC, {"identity": identity, "anew": True})
 
     async def clear_cache(self, identity: str) -> CommandReply:
         """Empty its authorization cache. Raises `UnknownChargePoint`."""
-        if await self._store.charge_points.get(identity) is None:
-            raise UnknownChargePoint(identity)
+        await registered(self._store, identity)
         return await self._router.execute(identity, ClearCache(), _TIMEOUT)
 
     # --- inside ---------------------------------------------------------------------------
@@ -301,9 +297,7 @@ class LocalLists:
         )
 
     async def _load(self, identity: str) -> dict[str, Any]:
-        charge_point = await self._store.charge_points.get(identity)
-        if charge_point is None:
-            raise UnknownChargePoint(identity)
+        charge_point = await registered(self._store, identity)
         return await self._store.party(charge_point.party).stations.load(identity)
 
     def _begin(self, work: Any) -> "asyncio.Task[None]":

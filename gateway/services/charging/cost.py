@@ -36,8 +36,9 @@ from gateway.services.charging.reckonings import Reckonings
 from gateway.services.charging.station_display import read_display
 from gateway.services.charging.station_tariffs import StationTariffs
 from gateway.services.charging.tariffs import TARIFFS_TOPIC
-from gateway.services.ports import Station, UnknownChargePoint
+from gateway.services.ports import Station
 from gateway.services.stations.initiative import Occasion
+from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import RunningTransaction, StationState
 from gateway.store import Fenced, Store, StoreError
@@ -139,9 +140,7 @@ class Costs:
 
     async def want(self, identity: str, wanted: bool | None) -> None:
         """Whether it is told costs; None: as its own settings say. Raises `UnknownChargePoint`."""
-        record = await self._store.charge_points.get(identity)
-        if record is None:
-            raise UnknownChargePoint(identity)
+        record = await registered(self._store, identity)
         party = self._store.party(record.party)
         change = party.change()
         party.stations.put(change, identity, _WANTED, wanted)
@@ -150,9 +149,7 @@ class Costs:
 
     async def state_of(self, identity: str) -> dict[str, Any]:
         """What was settled with a charge point. Raises `UnknownChargePoint`."""
-        record = await self._store.charge_points.get(identity)
-        if record is None:
-            raise UnknownChargePoint(identity)
+        record = await registered(self._store, identity)
         fields = await self._store.party(record.party).stations.load(identity)
         return {
             "wanted": fields.get(_WANTED),

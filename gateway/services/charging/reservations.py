@@ -24,7 +24,7 @@ from gateway.domain.reservations import (
     ReserveNow,
 )
 from gateway.domain.tokens import TokenType
-from gateway.services.ports import UnknownChargePoint
+from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
 from gateway.store import Change, Conflict, Fence, Store, StoreError
@@ -62,7 +62,7 @@ class Reservations:
 
         A station that does not answer may have reserved all the same: it is told to let go.
         """
-        party = await self._party_of(identity)
+        party = (await registered(self._store, identity)).party
         reservation = Reservation(
             id=secrets.randbelow(2**31 - 1) + 1,
             evse_id=evse_id,
@@ -88,7 +88,7 @@ class Reservations:
 
         The station is asked even about one that has ended; it is the station that decides.
         """
-        party = await self._party_of(identity)
+        party = (await registered(self._store, identity)).party
         known = await self._get(party, identity, reservation_id)
         if known is None:
             raise UnknownReservation(str(reservation_id))
@@ -101,7 +101,7 @@ class Reservations:
 
     async def all(self, identity: str) -> list[Reservation]:
         """Those that the station has answered, newest first. Raises `UnknownChargePoint`."""
-        party = await self._party_of(identity)
+        party = (await registered(self._store, identity)).party
         now = self._now()
         stored = await self._store.party(party).reservations.all(identity)
         found = [_read(document).as_of(now) for document in stored]
@@ -193,12 +193,6 @@ class Reservations:
         over.sort(key=lambda one: one.requested_at)
         for reservation in over[: max(0, len(over) - KEPT)]:
             reservations.remove(change, identity, reservation.id)
-
-    async def _party_of(self, identity: str) -> Party:
-        record = await self._store.charge_points.get(identity)
-        if record is None:
-            raise UnknownChargePoint(identity)
-        return record.party
 
 
 def _read(document: dict[str, Any]) -> Reservation:

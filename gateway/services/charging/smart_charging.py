@@ -19,7 +19,7 @@ from gateway.domain.charging_profiles import (
 )
 from gateway.domain.commands import CommandReply
 from gateway.domain.party import Party
-from gateway.services.ports import UnknownChargePoint
+from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.store import Store
 
@@ -67,7 +67,7 @@ class SmartCharging:
             faults.append("a transaction's profile is set at its EVSE")
         if faults:
             raise UnsoundProfile(faults)
-        party = await self._party_of(identity)
+        party = (await registered(self._store, identity)).party
         known = await self.known(identity)
         if len(known) >= MOST and all(one.profile.id != profile.id for one in known):
             raise UnsoundProfile([f"{MOST} profiles are set already"])
@@ -83,7 +83,7 @@ class SmartCharging:
 
         `Unknown` means that the station has none of these, so neither do we.
         """
-        party = await self._party_of(identity)
+        party = (await registered(self._store, identity)).party
         reply = await self._router.execute(identity, command, _TIMEOUT)
         if reply.accepted or reply.status == "Unknown":
             for one in await self.known(identity):
@@ -93,12 +93,12 @@ class SmartCharging:
 
     async def composite(self, identity: str, command: GetCompositeSchedule) -> CommandReply:
         """Ask what limits the station in the time to come. Raises `UnknownChargePoint`."""
-        await self._party_of(identity)
+        await registered(self._store, identity)
         return await self._router.execute(identity, command, _TIMEOUT)
 
     async def known(self, identity: str) -> list[SetProfile]:
         """What is set, by id; profiles of ended transactions are gone. Raises as above."""
-        living, _ = await self._stored(await self._party_of(identity), identity)
+        living, _ = await self._stored((await registered(self._store, identity)).party, identity)
         return sorted(living, key=lambda one: one.profile.id)
 
     # --- inside ---------------------------------------------------------------------------
@@ -134,12 +134,6 @@ class SmartCharging:
         else:
             store.stations.put(change, identity, field, msgspec.to_builtins(profile))
         await self._store.commit(change)
-
-    async def _party_of(self, identity: str) -> Party:
-        record = await self._store.charge_points.get(identity)
-        if record is None:
-            raise UnknownChargePoint(identity)
-        return record.party
 
 
 def _lives(profile: ChargingProfile, open_transactions: set[str]) -> bool:

@@ -10,6 +10,7 @@ from gateway.domain.transactions import Transaction, UnknownTransaction
 from gateway.services.charging.transactions import TransactionService
 from gateway.services.ports import CallTimeout, UnknownChargePoint
 from gateway.services.stations.charge_points import ChargePoints
+from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
 from gateway.store import BusTimeout, Store
@@ -48,9 +49,7 @@ class StaleTransactions:
         await self._act("settle", identity, transaction_id)
 
     async def _act(self, act: str, identity: str, transaction_id: str) -> dict[str, Any]:
-        record = await self._charge_points.get(identity)
-        if record is None:
-            raise UnknownChargePoint(identity)
+        record = await registered(self._store, identity)
         here = self._router.local(identity)
         if here is not None:
             return await self._acted(act, here[0], transaction_id)

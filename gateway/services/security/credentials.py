@@ -32,8 +32,9 @@ from gateway.domain.credentials import (
     profile_answered,
     profile_sent,
 )
-from gateway.services.ports import NotConnected, UnknownChargePoint, Withheld
+from gateway.services.ports import NotConnected, Withheld
 from gateway.services.security.passwords import hash_password
+from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.store import Store, StoreError
 
@@ -170,9 +171,7 @@ class Credentials:
         return await self._router.execute(identity, wanted, timeout)
 
     async def _reachable(self, identity: str) -> ChargePointRecord:
-        record = await self._store.charge_points.get(identity)
-        if record is None:
-            raise UnknownChargePoint(identity)
+        record = await registered(self._store, identity)
         if await self._store.party(record.party).stations.route(identity) is None:
             raise NotConnected(identity)
         return record

@@ -31,6 +31,7 @@ from gateway.services.security.passwords import hash_password
 from gateway.services.stations.deviations import QUIRKS_TOPIC, known_deviations
 from gateway.services.stations.evse_publisher import EvsePublisher
 from gateway.services.stations.initiative import Initiative, Occasion
+from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
 from gateway.store import Fence, Fenced, Store, StoreError
@@ -250,6 +251,10 @@ class ChargePoints:
     async def get(self, identity: str) -> ChargePointRecord | None:
         """The operator's record."""
         return await self._store.charge_points.get(identity)
+
+    async def registered(self, identity: str) -> ChargePointRecord:
+        """The same, where there must be one. Raises `UnknownChargePoint`."""
+        return await registered(self._store, identity)
 
     async def delete(self, identity: str) -> bool:
         """Forget a charge point; its bindings, transactions, sessions and CDRs stay."""

@@ -17,6 +17,7 @@ from gateway.services.ports import (
     UnknownChargePoint,
     Withheld,
 )
+from gateway.services.stations.registered import registered
 from gateway.services.stations.station_state import StationState
 from gateway.store import BusTimeout, Store, StoreError
 
@@ -111,9 +112,7 @@ class StationRouter:
         return msgspec.convert(answer["reply"], CommandReply)
 
     async def _elsewhere(self, identity: str, request: dict[str, Any], timeout: float) -> Any:
-        record = await self._store.charge_points.get(identity)
-        if record is None:
-            raise UnknownChargePoint(identity)
+        record = await registered(self._store, identity)
         route = await self._store.party(record.party).stations.route(identity)
         if route is None or route.node_id == self._node_id:
             raise NotConnected(identity)
