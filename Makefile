@@ -28,6 +28,9 @@ fuzz-atheris: $(READY)  ## the frame reader under a coverage-guided fuzzer (Linu
 
 bench: $(READY)  ## CPU and memory as ratios to a floor measured in the same run
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.lists
+	$(BIN)/python -m bench.outage
+	$(BIN)/python -m bench.pricing
 
 test-long: $(READY)  ## the suites that take longer than anyone waits for
 	$(BIN)/python -m pytest -m long
@@ -36,7 +39,7 @@ test-redis: $(READY)  ## all tests, or those of TESTS=, on an installed redis-se
 	@command -v redis-server >/dev/null || { echo "redis-server is not installed" >&2; exit 1; }
 	GATEWAY_TEST_STORE_SERVER=$$(command -v redis-server) $(BIN)/python -m pytest $(TESTS)
 
-docs: $(READY)  ## the pages that are made from the code: messages, conformance
+docs: $(READY)  ## the pages that are made from the code: messages, conformance, rules
 	$(BIN)/python -m gateway.ocpp.message_table > docs/ocpp-messages.md
 	$(BIN)/python tests/conformance/page.py
 

@@ -9,7 +9,7 @@ import structlog
 
 from gateway.delivery import Deliveries, DeliveryPolicy
 from gateway.house import build as house_of
-from gateway.house import utc_now
+from gateway.house import requests_of_partners, utc_now
 from gateway.listeners import (
     Listeners,
     free_port,
@@ -19,14 +19,14 @@ from gateway.listeners import (
     serve_partners,
     station_services,
 )
-from gateway.ocpi.command_results import CommandResultSender
-from gateway.ocpi.ocsp_fetch import OcspFetch
+from gateway.ocpi.outgoing.ocsp_fetch import OcspFetch
+from gateway.ocpi.outgoing.safe_http import SafeHttp
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.safe_http import SafeHttp
-from gateway.ocpi.sender import ObjectSender
+from gateway.ocpi.pushes.audience import Audience
+from gateway.ocpi.pushes.sender import ObjectSender
 from gateway.ocpp.server import OcppServer
-from gateway.services.charging.commands import CommandService
 from gateway.services.charging.completion import Completion
+from gateway.services.stations.lost_nodes import LostNodes
 from gateway.settings import Settings, operator_token, secret_key
 from gateway.store import Store
 from gateway.store.embedded import EmbeddedServer
@@ -106,13 +106,18 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
     ocsp = OcspFetch(settings.ocsp_allow_private_hosts)
     stack.push_async_callback(ocsp.close)
     house = house_of(settings, store, http, ocsp)
+    await _started(stack, house.parties.load, house.parties.close)
+    for own in house.parties.all():
+        await house.catalogue.list_anew(own.party)
     await _started(stack, house.partners.load, house.partners.close)
+    await _started(stack, house.hub_clients.load, house.hub_clients.close)
     stack.push_async_callback(house.charge_points.close)
     stack.push_async_callback(house.logins.close)
     stack.push_async_callback(house.provisioning.close)
     await _started(stack, house.certificates.start, house.certificates.close)
     await _started(stack, house.local_lists.start, house.local_lists.close)
     await _started(stack, house.costs.start, house.costs.close)
+    await _started(stack, house.preauthorized.start, house.preauthorized.close)
     stack.push_async_callback(house.initiative.close)
     stack.push_async_callback(house.operations.close)
     await _started(stack, house.deviations.start, house.deviations.close)
@@ -120,7 +125,9 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
         store=store,
         partners=house.partners,
         parties=lambda: [info.party for info in house.parties.all()],
-        transport=ObjectSender(house.client, store, house.catalogue),
+        transport=Audience(
+            ObjectSender(house.client, store, house.catalogue), store, house.hub_clients
+        ),
         policy=DeliveryPolicy(session_interval=settings.session_interval),
     )
     await _started(stack, deliveries.start, deliveries.close)
@@ -128,10 +135,17 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
         store, house.stale, lambda: [info.party for info in house.parties.all()], utc_now
     )
     await _started(stack, completion.start, completion.close)
-    commands = CommandService(
-        store, house.catalogue, house.router, CommandResultSender(house.client)
+    lost_nodes = LostNodes(
+        store,
+        house.charge_points,
+        lambda: [info.party for info in house.parties.all()],
+        node_id=settings.node_id,
+        offline_after=settings.offline_after,
     )
-    stack.push_async_callback(commands.close)
+    await _started(stack, lost_nodes.start, lost_nodes.close)
+    requests = requests_of_partners(settings, house)
+    stack.push_async_callback(requests.in_flight.close)
+    await _started(stack, requests.expiry.start, requests.expiry.close)
 
     # the listeners are drained at the same time, so that none waits for another's slow peers
     listeners = Listeners()
@@ -140,7 +154,7 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
     public_url = settings.ocpi_public_url or f"http://{settings.ocpi_host}:{ocpi_port}"
     platform = Platform(house.parties, public_url)
     registration = await serve_partners(
-        settings, house, deliveries, commands, platform, ocpi_port, listeners, stack
+        settings, house, deliveries, requests, platform, ocpi_port, listeners, stack
     )
     stations = OcppServer(station_services(house))
     listeners.closing.append(stations.close)

@@ -3,21 +3,32 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gateway.ocpi.client import OcpiClient
-from gateway.ocpi.ocsp_fetch import OcspFetch
-from gateway.ocpi.safe_http import SafeHttp
-from gateway.ocpi.token_authorizer import RealTimeAuthorizer
+from gateway.ocpi.outgoing.client import OcpiClient
+from gateway.ocpi.outgoing.command_results import CommandResultSender, ProfileResultSender
+from gateway.ocpi.outgoing.ocsp_fetch import OcspFetch
+from gateway.ocpi.outgoing.safe_http import SafeHttp
+from gateway.ocpi.tokens.token_authorizer import RealTimeAuthorizer
 from gateway.services.access.authorization import AuthorizationPolicy, AuthorizationService
 from gateway.services.access.local_list import LocalLists
 from gateway.services.charging.billing import Billing
+from gateway.services.charging.charging_limits import ChargingLimits
+from gateway.services.charging.charging_preferences import ChargingPreferences
+from gateway.services.charging.commands import CommandService
 from gateway.services.charging.cost import Costs
+from gateway.services.charging.in_flight import InFlight
+from gateway.services.charging.partner_profiles import PartnerProfiles
 from gateway.services.charging.payments import Payments
+from gateway.services.charging.preauthorized import PreauthorizedAmounts
+from gateway.services.charging.reservation_expiry import ReservationExpiry
 from gateway.services.charging.reservations import Reservations
+from gateway.services.charging.smart_charging import SmartCharging
 from gateway.services.charging.stale import StaleTransactions
 from gateway.services.charging.station_tariffs import StationTariffs
+from gateway.services.charging.targets import Targets
 from gateway.services.charging.tariffs import TariffBook
 from gateway.services.charging.transactions import TransactionService
 from gateway.services.hooks import hook
+from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.parties import PartyBook, PartyInfo
 from gateway.services.roaming.partners import PartnerDirectory
@@ -55,6 +66,7 @@ class House:
     store: Store
     parties: PartyBook
     partners: PartnerDirectory
+    hub_clients: HubClients
     client: OcpiClient
     catalogue: LocationCatalogue
     tariffs: TariffBook
@@ -79,18 +91,76 @@ class House:
     stale: StaleTransactions
     local_lists: LocalLists
     costs: Costs
+    preauthorized: PreauthorizedAmounts
     payments: Payments
+    smart_charging: SmartCharging
+    charging_limits: ChargingLimits
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerRequests:
+    """What partners may ask of charge points and of running sessions."""
+
+    in_flight: InFlight
+    commands: CommandService
+    profiles: PartnerProfiles
+    preferences: ChargingPreferences
+    expiry: ReservationExpiry
+
+
+def requests_of_partners(settings: Settings, house: House) -> PartnerRequests:
+    """Build what carries out partners' requests; from now on they hear of changed profiles."""
+    in_flight, targets = InFlight(), Targets(house.store, house.catalogue)
+    profiles = PartnerProfiles(
+        house.store,
+        targets,
+        house.smart_charging,
+        ProfileResultSender(house.client, house.hub_clients.connected),
+        partners=house.partners,
+        in_flight=in_flight,
+        now=utc_now,
+    )
+    house.smart_charging.changed = profiles.changed
+    house.charging_limits.changed = profiles.changed
+    return PartnerRequests(
+        in_flight=in_flight,
+        commands=CommandService(
+            house.store,
+            targets,
+            house.router,
+            CommandResultSender(house.client, house.hub_clients.connected),
+            partners=house.partners,
+            reservations=house.reservations,
+            currency=settings.currency,
+            in_flight=in_flight,
+            now=utc_now,
+        ),
+        profiles=profiles,
+        preferences=ChargingPreferences(house.store, targets, utc_now),
+        expiry=ReservationExpiry(
+            house.store,
+            house.reservations,
+            lambda: [own.party for own in house.parties.all()],
+            utc_now,
+        ),
+    )
 
 
 def build(settings: Settings, store: Store, http: SafeHttp, ocsp: OcspFetch) -> House:
     """Build them all. Raises `OSError` and `ValueError` when a file or a hook cannot be read."""
     now, node_id = utc_now, settings.node_id
     partners = PartnerDirectory(store, now)
+    parties = PartyBook(PartyInfo(settings.party, settings.business_name), store=store)
+    hub_clients = HubClients(store, partners, parties, now)
     client = OcpiClient(http, now=now)
     publisher = EvsePublisher(store, partners, now)
     billing = Billing(store, settings.currency, now, settings.session_interval)
     authorization = AuthorizationService(
-        store, partners, RealTimeAuthorizer(client), now, _authorization_policy(settings)
+        store,
+        partners,
+        RealTimeAuthorizer(client, connected=hub_clients.connected),
+        now,
+        _authorization_policy(settings),
     )
     transactions = TransactionService(
         store,
@@ -120,6 +190,8 @@ def build(settings: Settings, store: Store, http: SafeHttp, ocsp: OcspFetch) -> 
         offline_after=settings.offline_after,
         now=now,
     )
+    reservations = Reservations(store, router, now)
+    charge_points.leaving.append(reservations.abandoned)
     trust = Trust(settings.ocpp_tls_client_ca)
     certificates = CertificateServices(
         store, router, initiative, ocsp, _certificate_policy(settings, trust), now
@@ -140,8 +212,9 @@ def build(settings: Settings, store: Store, http: SafeHttp, ocsp: OcspFetch) -> 
     trust.add(certificates.authorities)
     return House(
         store=store,
-        parties=PartyBook(PartyInfo(settings.party, settings.business_name)),
+        parties=parties,
         partners=partners,
+        hub_clients=hub_clients,
         client=client,
         catalogue=LocationCatalogue(store, partners, now),
         tariffs=TariffBook(store, partners, now),
@@ -150,7 +223,7 @@ def build(settings: Settings, store: Store, http: SafeHttp, ocsp: OcspFetch) -> 
         status=StatusService(store, publisher, transactions, now),
         provisioning=provisioning,
         initiative=initiative,
-        reservations=Reservations(store, router, now),
+        reservations=reservations,
         operations=Operations(store, router, now),
         reports=reports,
         baselines=baselines,
@@ -166,7 +239,10 @@ def build(settings: Settings, store: Store, http: SafeHttp, ocsp: OcspFetch) -> 
         stale=StaleTransactions(store, charge_points, router, transactions, node_id),
         local_lists=local_lists,
         costs=costs,
+        preauthorized=PreauthorizedAmounts(router, billing, partners),
         payments=_payments(settings, router),
+        smart_charging=SmartCharging(store, router, now),
+        charging_limits=ChargingLimits(store),
     )
 
 

@@ -10,24 +10,27 @@ from gateway.admin.server import AdminServer
 from gateway.admin.server import Services as AdminServices
 from gateway.admin.server import create_app as create_admin_app
 from gateway.delivery import Deliveries
+from gateway.domain.token_pulls import PullRhythm
 from gateway.files.server import FilesServer
 from gateway.files.server import create_app as create_files_app
-from gateway.house import House, utc_now
-from gateway.ocpi import server as ocpi
+from gateway.house import House, PartnerRequests, utc_now
+from gateway.ocpi import open_data
+from gateway.ocpi.credentials.registration import Registration
+from gateway.ocpi.incoming import server as ocpi
+from gateway.ocpi.outgoing.hub_client_pull import HubClientPull
+from gateway.ocpi.outgoing.payment_provider import PaymentProviders
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.received_tokens import ReceivedTokens
-from gateway.ocpi.registration import Registration
-from gateway.ocpi.token_pull import TokenPull
-from gateway.ocpi.versions import v221
+from gateway.ocpi.pushes.cdr_copies import CdrCopies
+from gateway.ocpi.tokens.received_tokens import ReceivedTokens
+from gateway.ocpi.tokens.token_pull import TokenPull
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.server import OcppServer
 from gateway.ocpp.tls import CertificateFiles, ServerTls
 from gateway.services.access.own_tokens import OwnTokens
-from gateway.services.charging.charging_limits import ChargingLimits
-from gateway.services.charging.commands import CommandService
-from gateway.services.charging.smart_charging import SmartCharging
+from gateway.services.charging.invoices import Invoices
 from gateway.services.files.file_transfers import FileRules, FileTransfers
 from gateway.services.files.firmware_signature import read_roots
+from gateway.services.roaming.payment_terminals import PaymentTerminals
 from gateway.services.security.trust import Trust
 from gateway.settings import Settings
 
@@ -36,19 +39,34 @@ async def serve_partners(
     settings: Settings,
     house: House,
     deliveries: Deliveries,
-    commands: CommandService,
+    requests: PartnerRequests,
     platform: Platform,
     port: int,
     listeners: "Listeners",
     stack: AsyncExitStack,
 ) -> Registration:
     """Open the partners' listener; returns what registers us with them."""
-    received = ReceivedTokens(house.store.tokens, house.partners)
-    pull = TokenPull(house.client, house.partners, received, v221.WIRE, platform)
+    received = ReceivedTokens(house.store.tokens, house.partners, house.parties.knows)
+    pull = TokenPull(
+        house.client,
+        house.partners,
+        received,
+        platform,
+        house.store,
+        utc_now,
+        rhythm=PullRhythm(settings.token_pull_interval, settings.token_changes_interval),
+    )
     stack.push_async_callback(pull.close)
+    await pull.start()
+    hub_clients = HubClientPull(
+        house.client, house.partners, house.hub_clients, house.store, utc_now
+    )
+    stack.push_async_callback(hub_clients.close)
+    await hub_clients.start()
 
     def registered(partner_id: str) -> None:
         pull.begin(partner_id)
+        hub_clients.begin(partner_id)
         deliveries.wake(partner_id)
 
     registration = Registration(
@@ -62,17 +80,38 @@ async def serve_partners(
                 store=house.store,
                 locations=house.catalogue,
                 tariffs=house.tariffs,
-                commands=commands,
+                commands=requests.commands,
+                profiles=requests.profiles,
+                preferences=requests.preferences,
                 tokens=received,
                 registration=registration,
+                hub_clients=house.hub_clients,
                 now=utc_now,
                 called=deliveries.wake,
+                open_data=_open_data(settings, house, stack),
             )
         )
     )
     listeners.closing.append(server.close)
     await server.start(settings.ocpi_host, port)
     return registration
+
+
+def _open_data(
+    settings: Settings, house: House, stack: AsyncExitStack
+) -> open_data.Publisher | None:
+    if not settings.open_data:
+        return None
+    publisher = open_data.Publisher(
+        settings.data_dir / "open-data",
+        lambda: [own.party for own in house.parties.all()],
+        house.catalogue,
+        house.tariffs,
+        settings.open_data_interval,
+    )
+    publisher.start()
+    stack.push_async_callback(publisher.close)
+    return publisher
 
 
 async def serve_files(
@@ -118,19 +157,30 @@ async def serve_operators(
     services = AdminServices(
         store=house.store,
         parties=house.parties,
+        hub_clients=house.hub_clients,
         charge_points=house.charge_points,
         router=house.router,
         reservations=house.reservations,
-        smart_charging=SmartCharging(house.store, house.router, utc_now),
+        smart_charging=house.smart_charging,
         catalogue=house.catalogue,
         tariffs=house.tariffs,
         own_tokens=OwnTokens(house.store),
         local_lists=house.local_lists,
         costs=house.costs,
         payments=house.payments,
+        invoices=Invoices(house.store, utc_now),
+        payment_terminals=PaymentTerminals(
+            house.store,
+            house.partners,
+            house.parties,
+            house.catalogue,
+            PaymentProviders(house.client, platform),
+            utc_now,
+        ),
         partners=house.partners,
         registration=registration,
         deliveries=deliveries,
+        cdr_copies=CdrCopies(house.client, house.store),
         stale=house.stale,
         provisioning=house.provisioning,
         baselines=house.baselines,
@@ -174,7 +224,7 @@ def station_services(house: House) -> ChargePointServices:
         certificate_renewal=house.certificates.renewal,
         costs=house.costs,
         payments=house.payments,
-        charging_limits=ChargingLimits(house.store),
+        charging_limits=house.charging_limits,
     )
 
 

@@ -102,6 +102,18 @@ class Settings(BaseSettings):
         None, description="what partners reach us under; unset: http://host:port"
     )
     ocpi_allow_private_hosts: bool = False
+    open_data: bool = Field(
+        False, description="publish locations and their tariffs to everybody, at /open-data"
+    )
+    open_data_interval: float = Field(
+        300, ge=1, description="seconds between two editions of the open data"
+    )
+    token_pull_interval: float = Field(
+        86_400.0, ge=60, description="seconds between two pulls of all tokens of a partner"
+    )
+    token_changes_interval: float = Field(
+        3_600.0, ge=0, description="seconds between two pulls of changed tokens; 0: none"
+    )
     session_interval: float = Field(
         10.0, ge=0, description="seconds between two updates of one running session"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 # What a log line must never carry (security-and-faults 7), whatever key a caller chooses for it.
 _SECRET_KEY = re.compile(r"password|secret|authorization$|token$|token_[abc]$", re.IGNORECASE)
@@ -53,7 +54,8 @@ def hide_broken_requests() -> None:
 
 def without_what_was_sent(record: logging.LogRecord) -> bool:
     """Strip the record of a peer's mistake, which is no error of ours; keep all others."""
-    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+    mistakes = (HttpProcessingError, RequestPayloadError)
+    if record.exc_info and isinstance(record.exc_info[1], mistakes):
         record.exc_info = None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True

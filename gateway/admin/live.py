@@ -21,6 +21,7 @@ from prometheus_client import Gauge
 from gateway.admin.resources.transactions import shown_transaction
 from gateway.admin.services import Services
 from gateway.admin.stations import described
+from gateway.services.charging.charging_preferences import PREFERENCES_TOPIC
 from gateway.services.security.security_events import SECURITY_EVENTS_TOPIC
 from gateway.services.stations.station_state import StationState
 from gateway.store import Documents, PageQuery, StoreError
@@ -144,6 +145,7 @@ class LiveEvents:
         bus = self._services.store.bus
         unsubscribe = bus.subscribe("superseded", self._connected_somewhere)
         unsubscribe_security = bus.subscribe(SECURITY_EVENTS_TOPIC, self._security_event)
+        unsubscribe_preferences = bus.subscribe(PREFERENCES_TOPIC, self._preferences)
         try:
             while True:
                 await asyncio.sleep(_SECONDS)
@@ -158,6 +160,7 @@ class LiveEvents:
         finally:
             unsubscribe()
             unsubscribe_security()
+            unsubscribe_preferences()
 
     async def _changes(self, partners: Callable[[], Any]) -> AsyncIterator[Event]:
         since, self._since = self._since - _OVERLAP, self._services.now()
@@ -229,6 +232,11 @@ class LiveEvents:
         """A critical one, told by whichever node has stored it."""
         for listener in self._listeners:
             listener.put(Event("security_event", message))
+
+    def _preferences(self, message: dict[str, Any]) -> None:
+        """What a driver wants of a running session."""
+        for listener in self._listeners:
+            listener.put(Event("charging_preferences", message))
 
     def _connected_somewhere(self, message: dict[str, Any]) -> None:
         """Each new connection on any node is announced, to end the old ones."""

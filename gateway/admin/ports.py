@@ -19,10 +19,24 @@ Warnings = Callable[[], list[str]]
 class Registrar(Protocol):
     """The credentials handshake towards partners."""
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The OCPI versions spoken here, best first."""
+        ...
+
     async def register(
-        self, partner_id: str | None, versions_url: str, token_a: str, name: str
+        self,
+        partner_id: str | None,
+        versions_url: str,
+        token_a: str,
+        name: str,
+        version: str | None = None,
     ) -> Partner:
         """Register with a platform that gave us its token. Raises `RegistrationFailed`."""
+        ...
+
+    async def update(self, partner_id: str, version: str | None = None) -> Partner:
+        """Renew tokens, endpoints, and the version if one is named. `RegistrationFailed`."""
         ...
 
     async def unregister(self, partner_id: str) -> None:

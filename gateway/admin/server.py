@@ -19,11 +19,18 @@ from gateway.admin.resources.credentials import CredentialCalls
 from gateway.admin.resources.device_model import DeviceModelCalls
 from gateway.admin.resources.events import EventCalls
 from gateway.admin.resources.files import FirmwareCalls, UploadedFileCalls
+from gateway.admin.resources.hub_clients import HubClientCalls
+from gateway.admin.resources.invoices import InvoiceCalls
 from gateway.admin.resources.kept import KeptCalls
 from gateway.admin.resources.local_lists import LocalListCalls
 from gateway.admin.resources.locations import LocationCalls
 from gateway.admin.resources.operations import OperationCalls
+from gateway.admin.resources.parties import PartyCalls
+from gateway.admin.resources.partner_handshakes import PartnerHandshakes
+from gateway.admin.resources.partner_quirks import PartnerQuirkCalls
+from gateway.admin.resources.partner_resends import PartnerResends
 from gateway.admin.resources.partners import PartnerCalls
+from gateway.admin.resources.payment_terminals import PaymentTerminalCalls
 from gateway.admin.resources.provisioning import ProvisioningCalls
 from gateway.admin.resources.quirks import QuirkCalls
 from gateway.admin.resources.reports import ReportCalls
@@ -31,6 +38,7 @@ from gateway.admin.resources.reservations import ReservationCalls
 from gateway.admin.resources.security import SecurityCalls
 from gateway.admin.resources.smart_charging import SmartChargingCalls
 from gateway.admin.resources.tariffs import TariffCalls
+from gateway.admin.resources.token_pulls import TokenPullCalls
 from gateway.admin.resources.tokens import TokenCalls
 from gateway.admin.resources.transactions import TransactionCalls
 from gateway.admin.services import Services
@@ -87,7 +95,15 @@ def _routes(services: Services, live: LiveEvents) -> list[Route]:
         *TokenCalls(services).routes(),
         *LocalListCalls(services).routes(),
         *BookCalls(services).routes(),
+        *PartyCalls(services).routes(),
         *partners.routes(),
+        *PartnerHandshakes(services, partners).routes(),
+        *PartnerResends(services, partners).routes(),
+        *PartnerQuirkCalls(services).routes(),
+        *HubClientCalls(services).routes(),
+        *TokenPullCalls(services).routes(),
+        *PaymentTerminalCalls(services).routes(),
+        *InvoiceCalls(services).routes(),
         *EventCalls(live, partners).routes(),
         *ReportCalls(services).routes(),
     ]

@@ -9,15 +9,19 @@ from gateway.delivery import Deliveries
 from gateway.services.access.local_list import LocalLists
 from gateway.services.access.own_tokens import OwnTokens
 from gateway.services.charging.cost import Costs
+from gateway.services.charging.invoices import Invoices
 from gateway.services.charging.payments import Payments
 from gateway.services.charging.reservations import Reservations
 from gateway.services.charging.smart_charging import SmartCharging
 from gateway.services.charging.stale import StaleTransactions
 from gateway.services.charging.tariffs import TariffBook
 from gateway.services.files.file_transfers import FileTransfers
+from gateway.services.ports import CdrReader
+from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.parties import PartyBook
 from gateway.services.roaming.partners import PartnerDirectory
+from gateway.services.roaming.payment_terminals import PaymentTerminals
 from gateway.services.security.certificate_services import CertificateServices
 from gateway.services.security.credentials import Credentials
 from gateway.services.stations.baseline import BaselineService
@@ -45,8 +49,10 @@ class Services:
     tariffs: TariffBook
     own_tokens: OwnTokens
     partners: PartnerDirectory
+    hub_clients: HubClients
     registration: Registrar
     deliveries: Deliveries
+    cdr_copies: CdrReader
     stale: StaleTransactions
     provisioning: Provisioning
     baselines: BaselineService
@@ -65,4 +71,6 @@ class Services:
     local_lists: LocalLists
     costs: Costs
     payments: Payments
+    payment_terminals: PaymentTerminals
+    invoices: Invoices
     checks: Mapping[str, Check] = field(default_factory=dict)

@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.canonical.locations import Location
+from gateway.canonical.invoices import InvoiceReconciliationRecord
+from gateway.canonical.locations import BusinessDetails, Location
+from gateway.canonical.payments import FinancialAdviceConfirmation, Terminal
 from gateway.canonical.tariffs import Tariff
 from gateway.canonical.tokens import Token, token_type
 from gateway.canonical.types import InvalidDocument, OcpiObject, say
@@ -17,8 +19,12 @@ from gateway.canonical.types import InvalidDocument, OcpiObject, say
 __all__ = [
     "InvalidDocument",
     "token_type",
+    "validate_business_details",
+    "validate_confirmation",
+    "validate_invoice_record",
     "validate_location",
     "validate_tariff",
+    "validate_terminal",
     "validate_token",
 ]
 
@@ -30,6 +36,11 @@ def _validate(model: type[OcpiObject], document: Any) -> dict[str, Any]:
         return model.model_validate(document).model_dump(exclude_none=True)
     except ValidationError as error:
         raise InvalidDocument([say(one) for one in error.errors()]) from None
+
+
+def validate_business_details(document: Any) -> dict[str, Any]:
+    """BusinessDetails, of a party of ours."""
+    return _validate(BusinessDetails, document)
 
 
 def validate_location(document: Any) -> dict[str, Any]:
@@ -48,3 +59,18 @@ def validate_tariff(document: Any) -> dict[str, Any]:
 def validate_token(document: Any) -> dict[str, Any]:
     """A Token; unknown types become OTHER, unknown whitelists NEVER."""
     return _validate(Token, document)
+
+
+def validate_terminal(document: Any) -> dict[str, Any]:
+    """A payment Terminal."""
+    return _validate(Terminal, document)
+
+
+def validate_confirmation(document: Any) -> dict[str, Any]:
+    """A FinancialAdviceConfirmation."""
+    return _validate(FinancialAdviceConfirmation, document)
+
+
+def validate_invoice_record(document: Any) -> dict[str, Any]:
+    """An InvoiceReconciliationRecord."""
+    return _validate(InvoiceReconciliationRecord, document)

@@ -7,6 +7,8 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.canonical.types import (
+    Amount,
+    Ascii,
     CiString4,
     CiString25,
     CiString36,
@@ -66,6 +68,12 @@ def _unique(what: str, names: Iterable[str]) -> None:
         seen.add(name.lower())
 
 
+def _in_order(begin: str, end: str | None) -> None:
+    # both are in one form: UTC with milliseconds
+    if end is not None and end <= begin:
+        raise ValueError("period_end must be later than period_begin")
+
+
 class GeoLocation(OcpiObject):
     """mod_locations 1.4.14."""
 
@@ -105,6 +113,11 @@ class StatusSchedule(OcpiObject):
     period_end: DateTime | None = None
     status: Status
 
+    @model_validator(mode="after")
+    def _ends_later(self) -> Self:
+        _in_order(self.period_begin, self.period_end)
+        return self
+
 
 class RegularHours(OcpiObject):
     """Opening hours of one weekday, local time."""
@@ -126,6 +139,11 @@ class ExceptionalPeriod(OcpiObject):
     period_begin: DateTime
     period_end: DateTime
 
+    @model_validator(mode="after")
+    def _ends_later(self) -> Self:
+        _in_order(self.period_begin, self.period_end)
+        return self
+
 
 class Hours(OcpiObject):
     """Opening hours."""
@@ -139,6 +157,8 @@ class Hours(OcpiObject):
     def _regular_only_if_needed(self) -> Self:
         if not self.twentyfourseven and not self.regular_hours:
             raise ValueError("regular_hours are needed when twentyfourseven is false")
+        if self.twentyfourseven and self.regular_hours:
+            raise ValueError("regular_hours are only to be used when twentyfourseven is false")
         return self
 
 
@@ -146,7 +166,7 @@ class EnergySource(OcpiObject):
     """One part of the energy mix."""
 
     source: EnergySourceCategory
-    percentage: Number
+    percentage: Annotated[Amount, Field(le=100)]
 
 
 class EnvironmentalImpact(OcpiObject):
@@ -192,24 +212,24 @@ class Parking(OcpiObject):
     id: CiString36
     physical_reference: String12 | None = None
     vehicle_types: Annotated[list[OpenEnum], Field(min_length=1)]
-    max_vehicle_weight: Number | None = None
-    max_vehicle_height: Number | None = None
-    max_vehicle_length: Number | None = None
-    max_vehicle_width: Number | None = None
-    parking_space_length: Number | None = None
-    parking_space_width: Number | None = None
+    max_vehicle_weight: Amount | None = None
+    max_vehicle_height: Amount | None = None
+    max_vehicle_length: Amount | None = None
+    max_vehicle_width: Amount | None = None
+    parking_space_length: Amount | None = None
+    parking_space_width: Amount | None = None
     dangerous_goods_allowed: bool | None = None
     direction: Literal["PARALLEL", "PERPENDICULAR", "ANGLE"] | None = None
     drive_through: bool | None = None
     restricted_to_type: bool
     reservation_required: bool
-    time_limit: Number | None = None
+    time_limit: Amount | None = None
     roofed: bool | None = None
     images: list[Image] | None = None
     lighting: bool | None = None
     refrigeration_outlet: bool | None = None
     standards: list[CiString36] | None = None
-    apds_reference: str | None = None
+    apds_reference: Ascii | None = None
 
 
 class EvseParking(OcpiObject):
@@ -265,6 +285,7 @@ class Evse(OcpiObject):
     @model_validator(mode="after")
     def _connectors_differ(self) -> Self:
         _unique("connector id", (connector.id for connector in self.connectors))
+        _unique("parking_id", (place.parking_id for place in self.parking or ()))
         return self
 
 

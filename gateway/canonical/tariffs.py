@@ -1,6 +1,6 @@
 """The Tariff of OCPI 2.3.0 as the operator hands it in."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,11 @@ from gateway.canonical.types import (
     TimeOfDay,
     Url,
 )
+
+
+def _below(name: str, low: Any, high: Any) -> None:
+    if low is not None and high is not None and low >= high:
+        raise ValueError(f"{name} must be above its minimum, for it is exclusive")
 
 
 class PriceLimit(OcpiObject):
@@ -57,6 +62,14 @@ class TariffRestrictions(OcpiObject):
     ) = None
     reservation: Literal["RESERVATION", "RESERVATION_EXPIRES"] | None = None
 
+    @model_validator(mode="after")
+    def _can_match(self) -> Self:
+        # minima are inclusive and maxima exclusive, as are the dates: else it never applies
+        for name in ("kwh", "current", "power", "duration"):
+            _below(f"max_{name}", getattr(self, f"min_{name}"), getattr(self, f"max_{name}"))
+        _below("end_date", self.start_date, self.end_date)
+        return self
+
 
 class TariffElement(OcpiObject):
     """mod_tariffs 1.4.5."""
@@ -75,7 +88,10 @@ class TariffElement(OcpiObject):
 
 
 class Tariff(OcpiObject):
-    """mod_tariffs 1.3.1; the gateway sets `last_updated` where it is missing."""
+    """mod_tariffs 1.3.1; the gateway sets `last_updated` where it is missing.
+
+    `preauthorize_amount` is the payments release's addition.
+    """
 
     country_code: CountryCode
     party_id: PartyId
@@ -91,7 +107,22 @@ class Tariff(OcpiObject):
     max_price: PriceLimit | None = None
     elements: Annotated[list[TariffElement], Field(min_length=1)]
     tax_included: Literal["YES", "NO", "N/A"]
+    preauthorize_amount: Amount | None = None
     start_date_time: DateTime | None = None
     end_date_time: DateTime | None = None
     energy_mix: EnergyMix | None = None
     last_updated: DateTime | None = None
+
+    @model_validator(mode="after")
+    def _limits_leave_room(self) -> Self:
+        low, high = self.min_price, self.max_price
+        if low is not None and high is not None:
+            _not_above(low.before_taxes, high.before_taxes)
+            _not_above(low.after_taxes, high.after_taxes)
+        _below("end_date_time", self.start_date_time, self.end_date_time)
+        return self
+
+
+def _not_above(low: Any, high: Any) -> None:
+    if low is not None and high is not None and low > high:
+        raise ValueError("min_price is above max_price")

@@ -5,16 +5,26 @@ Nothing is coerced from another JSON type: a boolean is no number and a number i
 """
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from gateway.domain import timestamps
 
 _DECIMAL_PLACES = 4
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|&[a-z]+;")
 _LARGEST = Decimal(10) ** 12
 
 
@@ -49,7 +59,24 @@ def _date_time(text: str) -> str:
         raise ValueError(f"is not an RFC 3339 time: {text!r}") from None
 
 
+def _plain(text: str) -> str:
+    # types 1.3: "No markup, html etc. allowed"
+    if _MARKUP.search(text):
+        raise ValueError("contains markup")
+    return text
+
+
+def _date(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"is no day of the calendar: {text!r}") from None
+    return text
+
+
 def _url(text: str) -> str:
+    if not text.isascii() or " " in text:
+        raise ValueError("is not a URL: other characters have to be percent-encoded")
     try:
         parts = urlsplit(text)
         host = parts.hostname
@@ -89,6 +116,29 @@ def _not_negative(value: Decimal) -> Decimal:
     return value
 
 
+def folded(text: str, known: frozenset[str]) -> str | None:
+    """The known value of an enum that a peer has spelt in another case; None if there is none."""
+    return next((word for word in (text, text.upper()) if word in known), None)
+
+
+def _truth(value: Any) -> Any:
+    # some peers send "true"; nothing else is taken for a boolean
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    return value
+
+
+def _or_nothing(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+OrNothing = WrapValidator(_or_nothing)
+"""For an optional member that only informs: what breaks the standard is as if it were not there."""
+
+Truth = Annotated[bool, BeforeValidator(_truth)]
 Printable = Annotated[str, AfterValidator(_printable)]
 Ascii = Annotated[str, AfterValidator(_printable_ascii)]
 
@@ -113,11 +163,14 @@ CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_uppe
 PartyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{3}$", to_upper=True)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$")]
+# ISO 639-1 is written in lower case
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_lower=True)]
 DateTime = Annotated[str, AfterValidator(_date_time)]
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([0-1][0-9]|2[0-3]):[0-5][0-9]$")]
 Date = Annotated[
-    str, StringConstraints(pattern=r"^([12][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    str,
+    StringConstraints(pattern=r"^([12][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"),
+    AfterValidator(_date),
 ]
 Latitude = Annotated[str, StringConstraints(max_length=10, pattern=r"^-?[0-9]{1,2}\.[0-9]{5,7}$")]
 Longitude = Annotated[str, StringConstraints(max_length=11, pattern=r"^-?[0-9]{1,3}\.[0-9]{5,7}$")]
@@ -132,7 +185,7 @@ class DisplayText(OcpiObject):
     """Types 1.3."""
 
     language: Language
-    text: String512
+    text: Annotated[String512, AfterValidator(_plain)]
 
 
 class InvalidDocument(ValueError):

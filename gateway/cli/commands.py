@@ -7,7 +7,16 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from gateway.cli import cdrs, charge_points, check, locations, partners, serve, tariffs
+from gateway.cli import (
+    cdrs,
+    charge_points,
+    check,
+    locations,
+    parties,
+    partners,
+    serve,
+    tariffs,
+)
 from gateway.cli.problem import Problem
 from gateway.cli.text import one_line
 
@@ -55,5 +64,6 @@ main.command("check")(check.check)
 main.add_typer(charge_points.app, name="charge-point")
 main.add_typer(locations.app, name="location")
 main.add_typer(tariffs.app, name="tariff")
+main.add_typer(parties.app, name="party")
 main.add_typer(partners.app, name="partner")
 main.add_typer(cdrs.app, name="cdr")

@@ -1,6 +1,6 @@
 """Documents from files into the gateway, with progress where somebody watches."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,25 @@ Files = typer.Argument(help="JSON: one object or an array of them; `-`: standard
 
 _WORDS = {201: "created", 200: "replaced"}
 
+Document = dict[str, Any]
 
-def put_all(api: OperatorApi, path: str, files: Iterable[Path], *, json_output: bool) -> None:
+
+def put_all(
+    api: OperatorApi,
+    path: str,
+    files: Iterable[Path],
+    *,
+    json_output: bool,
+    prepare: Callable[[Document], Document] = lambda document: document,
+) -> None:
     """PUT every document of every file; one that is refused does not stop the others.
 
-    Raises `Problem` in the end if one was refused.
+    `warnings` of the answers are shown. Raises `Problem` in the end if one was refused.
     """
-    documents = [one for file in files for one in _documents(file)]
-    results: list[dict[str, Any]] = []
-    watched = track(documents, "importing", console=Console(stderr=True), transient=True)
-    for document in watched if Console(stderr=True).is_terminal else documents:
+    ready = [prepare(one) for file in files for one in documents(file)]
+    results: list[Document] = []
+    watched = track(ready, "importing", console=Console(stderr=True), transient=True)
+    for document in watched if Console(stderr=True).is_terminal else ready:
         results.append(_put(api, path, document))
     refused = [one for one in results if "error" in one]
     if json_output:
@@ -33,22 +42,27 @@ def put_all(api: OperatorApi, path: str, files: Iterable[Path], *, json_output: 
     else:
         for one in results:
             print_line(f"{one['id']}: {one.get('error') or one['result']}")
+            for warning in one.get("warnings", ()):
+                print_line(f"warning: {warning['path']}: {warning['text']} ({warning['clause']})")
     if refused:
         raise Problem(f"{len(refused)} of {len(results)} were refused")
 
 
-def _put(api: OperatorApi, path: str, document: dict[str, Any]) -> dict[str, Any]:
+def _put(api: OperatorApi, path: str, document: Document) -> Document:
     try:
-        status, _ = api.call("PUT", f"{path}/{segment(document['id'])}", document)
+        status, answer = api.call("PUT", f"{path}/{segment(document['id'])}", document)
     except Refused as refused:
         return {"id": document["id"], "error": str(refused)}
-    return {"id": document["id"], "result": _WORDS.get(status, str(status))}
+    warnings = answer.get("warnings") if isinstance(answer, dict) else None
+    result = {"id": document["id"], "result": _WORDS.get(status, str(status))}
+    return result | ({"warnings": warnings} if warnings else {})
 
 
-def _documents(file: Path) -> list[dict[str, Any]]:
+def documents(file: Path) -> list[Document]:
+    """The documents of a file. Raises `Problem`."""
     content = read_json(file)
-    documents = content if isinstance(content, list) else [content]
-    for one in documents:
+    found = content if isinstance(content, list) else [content]
+    for one in found:
         if not isinstance(one, dict) or not isinstance(one.get("id"), str):
             raise Problem(f"{file}: every document is an object with an id")
-    return documents
+    return found

@@ -6,11 +6,14 @@ import typer
 
 from gateway.cli.api import connect, segment
 from gateway.cli.output import Json, Url, print_json, print_line, print_members, print_table
+from gateway.cli.partner_check import partner_check
 
 app = typer.Typer(help="Roaming partners.", no_args_is_help=True)
+app.command(name="check")(partner_check)
 
 _HANDSHAKE_SECONDS = 130.0
 
+VersionName = Annotated[str | None, typer.Option("--version", help="OCPI version to speak.")]
 PartnerId = Annotated[str, typer.Argument(help="The partner's id, as `list` shows it.")]
 
 
@@ -39,17 +42,65 @@ def register(
             help="The token that the partner gave us; asked for when not given.",
         ),
     ],
+    version: VersionName = None,
     url: Url = None,
     json_output: Json = False,
 ) -> None:
     """Register with a partner, with the token A that it gave us."""
-    body = {"versions_url": versions_url, "token": token}
+    body = {"versions_url": versions_url, "token": token, "version": version}
     path = f"/partners/{segment(partner)}/register"
     _, shown = connect(url).call("POST", path, body, timeout=_HANDSHAKE_SECONDS)
     if json_output:
         print_json(shown)
     else:
         print_line(f"{shown['name']}: {shown['state']}, OCPI {shown['version']}")
+
+
+@app.command()
+def update(
+    partner: PartnerId, version: VersionName = None, url: Url = None, json_output: Json = False
+) -> None:
+    """Renew both tokens and the endpoints of a partner, or move it to another version."""
+    path = f"/partners/{segment(partner)}/credentials"
+    body = {"version": version}
+    _, shown = connect(url).call("POST", path, body, timeout=_HANDSHAKE_SECONDS)
+    if json_output:
+        print_json(shown)
+    else:
+        print_line(f"{shown['name']}: {shown['state']}, OCPI {shown['version']}")
+
+
+@app.command()
+def resend(
+    partner: PartnerId,
+    since: Annotated[
+        str | None, typer.Option(help="Sessions from then on, RFC 3339; default: 30 days ago.")
+    ] = None,
+    cdrs: Annotated[bool, typer.Option(help="The CDRs from then on as well.")] = False,
+    url: Url = None,
+    json_output: Json = False,
+) -> None:
+    """Push everything again to a partner that lost its data and kept its tokens."""
+    path = f"/partners/{segment(partner)}/resend"
+    query = {"since": since, "cdrs": str(cdrs).lower()}
+    _, shown = connect(url).call("POST", path, query=query)
+    if json_output:
+        print_json(shown)
+    else:
+        print_members({"since": shown["since"], **shown["owed_again"]})
+
+
+@app.command()
+def quirks(url: Url = None, json_output: Json = False) -> None:
+    """The quirks that a partner can have, and what is done about them."""
+    found = connect(url).get("/partner-quirks")
+    if json_output:
+        print_json(found)
+    else:
+        print_table(
+            ("name", "for", "done", "detected"),
+            ((one["name"], one["meaning"], one["treated"], one["detected"]) for one in found),
+        )
 
 
 @app.command("list")
@@ -60,7 +111,7 @@ def list_(url: Url = None, json_output: Json = False) -> None:
         print_json(found)
         return
     print_table(
-        ("id", "name", "state", "version", "roles", "owed", "last error"),
+        ("id", "name", "state", "version", "roles", "hub", "quirks", "owed", "waiting", "error"),
         (
             (
                 one["id"],
@@ -68,8 +119,11 @@ def list_(url: Url = None, json_output: Json = False) -> None:
                 one["state"],
                 one["version"],
                 _roles(one),
+                one["hub_party"],
+                ", ".join(one["quirks"]),
                 one["owed"],
-                one["last_error"],
+                one["waiting"],
+                _error(one),
             )
             for one in found
         ),
@@ -84,7 +138,20 @@ def show(partner: PartnerId, url: Url = None, json_output: Json = False) -> None
     if json_output:
         print_json(found)
     else:
-        print_members(found | {"roles": _roles(found)})
+        endpoints = [
+            " ".join(filter(None, (one["identifier"], one["role"], one["url"])))
+            for one in found["endpoints"]
+        ]
+        seen = [f"{one['name']}: {one['how']} ({one['at']})" for one in found["quirks_seen"]]
+        print_members(
+            found
+            | {
+                "roles": _roles(found),
+                "endpoints": ", ".join(endpoints),
+                "quirks": ", ".join(found["quirks"]),
+                "quirks_seen": ", ".join(seen),
+            }
+        )
 
 
 @app.command()
@@ -93,6 +160,12 @@ def remove(partner: PartnerId, url: Url = None) -> None:
     path = f"/partners/{segment(partner)}"
     connect(url).call("DELETE", path, timeout=_HANDSHAKE_SECONDS)
     print_line(f"{partner} removed")
+
+
+def _error(partner: dict[str, Any]) -> str | None:
+    """What is wrong now, and since the last try when."""
+    error, at = partner["last_error"], partner["last_error_at"]
+    return f"{error} ({at})" if error and at else error
 
 
 def _roles(partner: dict[str, Any]) -> str:

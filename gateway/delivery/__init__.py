@@ -11,7 +11,8 @@ One loop per partner (`per_partner`)
     Partners never wait for each other: each has its own loop, its own requests in flight and its
     own back-off. Within a partner, objects go out oldest first and several at a time, but one at
     a time per lane (a location with its EVSEs, a session with its CDR), so that nothing stale
-    arrives after something new. An object is settled only if it was not marked again meanwhile.
+    arrives after something new. A location brings the EVSEs that are owed with it. An object is
+    settled by the version that it had when its push began, and only if it was not marked again.
 
 Is the partner down is another question than was the object refused
     A refusal ends that object's turn and goes into the partner's list for the operator; others go
@@ -25,9 +26,15 @@ Sessions are coalesced (`pacing`)
     A running session changes with every meter value. Between two pushes of it lies a minimum
     time, unless its status changed.
 
+What outlives a restart (`standing`, `condition`)
+    A pause, a Retry-After, a suspension and whether the operator has been told of it: stored when
+    they change, taken over by whoever delivers next. So no restart is a reason to call upon
+    everybody who is down. Outcomes are counted by the hour, for the success rate of the last day.
+
 Several nodes
     A lease per partner: one node delivers, the others stand by. Wake-ups come over the store's
-    bus, which may lose some; a slow poll finds what was missed.
+    bus, which may lose some; a slow poll finds what was missed. What was on its way when a lease
+    ran out may arrive after what the next node has sent: it is owed again, and goes whole.
 """
 
 from gateway.delivery.clock import Clock, SystemClock

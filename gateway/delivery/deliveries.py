@@ -106,7 +106,7 @@ class Deliveries:
     def _on_owed(self, message: Any) -> None:
         loop = self._loop_of(message)
         if loop is not None:
-            loop.look()
+            loop.look(Party.parse(message["party"]))
         else:
             self._changed.set()
 
@@ -171,5 +171,6 @@ class Deliveries:
             self._announced.pop(loop.partner_id, None)
             await loop.close()
             if self._partners.get(loop.partner_id) is None:
+                await self._store.deliveries.forget(loop.partner_id)
                 for party in self._parties():
                     await self._store.party(party).owed.drop_partner(loop.partner_id)

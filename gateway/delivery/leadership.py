@@ -24,6 +24,10 @@ class Leadership:
         """Whether it was ours when last looked at."""
         return self._lease is not None
 
+    def is_sure(self) -> bool:
+        """Whether no other node can have it by now, however long this one was held up."""
+        return self.held and self._clock.elapsed() < self._renewed + 3 * self._poll
+
     async def claim(self) -> bool:
         """Take, renew or keep the lease; False while another node has it."""
         now = self._clock.elapsed()

@@ -1,7 +1,8 @@
 """One thing that is owed to a partner, and what it must not overtake."""
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
 
 from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.party import Party
@@ -9,11 +10,15 @@ from gateway.domain.party import Party
 
 @dataclass(frozen=True, slots=True)
 class Owing:
-    """One object of one party that is owed, as marked at `version`."""
+    """One object of one party that is owed, as marked at `version`.
+
+    `parts` are others that are told with it: a location that is PUT brings all of its EVSEs.
+    """
 
     party: Party
     ref: ObjectRef
     version: int
+    parts: tuple["Owing", ...] = ()
 
     @property
     def key(self) -> Hashable:
@@ -27,3 +32,23 @@ class Owing:
         charge = self.ref.kind in (ObjectKind.SESSION, ObjectKind.CDR)
         group = "site" if site else "charge" if charge else self.ref.kind.value
         return self.party, group, self.ref.id.lower()
+
+
+def whole_first(batch: Iterable[Owing]) -> list[Owing]:
+    """The same in its order, EVSEs with their location where that is owed as well.
+
+    Both were read before the location will be: it will say at least what they would have said.
+    """
+    batch = list(batch)
+    whole = {one.lane for one in batch if one.ref.kind is ObjectKind.LOCATION}
+    parts: dict[Hashable, list[Owing]] = defaultdict(list)
+    for one in batch:
+        if one.ref.kind is ObjectKind.EVSE and one.lane in whole:
+            parts[one.lane].append(one)
+    return [
+        replace(one, parts=(*one.parts, *parts[one.lane]))
+        if one.ref.kind is ObjectKind.LOCATION
+        else one
+        for one in batch
+        if one.ref.kind is not ObjectKind.EVSE or one.lane not in whole
+    ]

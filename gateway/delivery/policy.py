@@ -10,6 +10,8 @@ class DeliveryPolicy:
     """Numbers to set; seconds throughout.
 
     `poll` is how often a loop looks without being woken; a partner's lease lasts three polls.
+    `settling` is how long after a registration a 401 is taken for "not yet": the partner may have
+    still to read the answer that completes it.
     """
 
     in_flight: int = 4
@@ -17,4 +19,5 @@ class DeliveryPolicy:
     poll: float = 10.0
     drain: float = 5.0
     revive: float = 60.0
+    settling: float = 10.0
     backoff: BackoffPolicy = field(default_factory=BackoffPolicy)

@@ -60,6 +60,14 @@ class ChargingSchedule:
 
 
 @dataclass(frozen=True, slots=True)
+class ActiveProfile:
+    """What a station has reckoned from all that limits it (OCPI ActiveChargingProfile)."""
+
+    calculated_at: datetime
+    schedule: ChargingSchedule
+
+
+@dataclass(frozen=True, slots=True)
 class ChargingProfile:
     """One profile. `transaction_id` is needed by TX, but not within a remote start (5.12)."""
 

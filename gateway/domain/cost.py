@@ -7,29 +7,20 @@ is billed is not touched by it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from gateway.domain.commands import Command
+from gateway.domain.currencies import decimals_of as decimals_of
+from gateway.domain.display_text import DisplayText
 from gateway.domain.flags import HOLDING
 from gateway.domain.pricing import Bill
 from gateway.domain.tariffs import Moment, PriceComponent, Tariff, TariffDimension, TaxIncluded
 from gateway.domain.transactions import Transaction
 
-# ISO 4217: the currencies whose smallest unit is not a hundredth.
-_DECIMALS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
-    **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 _MOST_DECIMALS = 4  # OCPI's number type; ours are no finer
 _HUNDRED = Decimal(100)
-
-
-def decimals_of(currency: str) -> int:
-    """How many decimals an amount of money has."""
-    return _DECIMALS.get(currency, 2)
 
 
 def shown(amount: Decimal, currency: str, decimals: int | None = None) -> Decimal:
@@ -47,14 +38,6 @@ def sure_cost(transaction: Transaction, bill: Bill | None) -> Decimal | None:
     if not (transaction.is_open or transaction.is_settled):
         return None  # it has ended, and something is still to come
     return bill.total_cost.after_taxes
-
-
-@dataclass(frozen=True, slots=True)
-class DisplayText:
-    """OCPI DisplayText; at most 512 characters, as many as OCPP 2.0.1 can carry."""
-
-    language: str
-    text: str
 
 
 def text_in(texts: tuple[DisplayText, ...], language: str | None) -> DisplayText | None:
@@ -134,7 +117,7 @@ def moment_of(transaction: Transaction, time_zone: str) -> Moment:
     at = transaction.latest_at
     return Moment(
         local=at.astimezone(ZoneInfo(time_zone)),
-        duration=Decimal(int((at - transaction.started_at).total_seconds())),
+        duration=Decimal((at - transaction.started_at) // timedelta(seconds=1)),
         energy=transaction.energy.delivered_wh / 1000,
     )
 

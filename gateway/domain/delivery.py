@@ -12,6 +12,7 @@ class ObjectKind(StrEnum):
     SESSION = "session"
     CDR = "cdr"
     TARIFF = "tariff"
+    INVOICE = "invoice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,12 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one delivery ended. `retry_after` is in seconds, from a 429 or 503 answer."""
+    """How one delivery ended. `retry_after` is in seconds, from a 429 or 503 answer.
+
+    `beyond_hub`: unreachable is not the partner, a hub, but the party behind it.
+    """
 
     kind: VerdictKind
     detail: str = ""
     retry_after: float | None = None
+    beyond_hub: bool = False

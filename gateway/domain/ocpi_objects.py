@@ -18,6 +18,23 @@ from gateway.domain.timestamps import to_text
 from gateway.domain.tokens import TokenHolder
 from gateway.domain.transactions import Transaction
 
+NOT_AVAILABLE = "#NA"
+"""What the standard offers where a mandatory text has no value (transport_and_format 4.1.9)."""
+
+KEPT_LOCATION = "_location"
+"""Member of a stored CDR: the Location, with the one EVSE and connector, as it was at the start.
+
+OCPI 2.1.1 embeds it in the CDR, "including only the relevant EVSE and Connector" (mod_cdrs 3.1). A
+CDR is immutable, so what a version may need is kept when it is made; no version shows it as it is.
+CDRs of before have none.
+"""
+
+_ADD_UP = {
+    Dimension.ENERGY,
+    Dimension.TIME,
+    Dimension.PARKING_TIME,
+    Dimension.RESERVATION_TIME,
+}
 _FOUR_DECIMALS = Decimal("0.0001")
 _TWELVE_DECIMALS = Decimal("1E-12")
 _SECONDS_PER_HOUR = Decimal(3600)
@@ -25,8 +42,9 @@ _WH_PER_KWH = Decimal(1000)
 
 
 class SessionStatus(StrEnum):
-    """OCPI SessionStatus, as far as transactions produce it."""
+    """OCPI SessionStatus, as far as reservations and transactions produce it."""
 
+    RESERVATION = "RESERVATION"
     ACTIVE = "ACTIVE"
     COMPLETED = "COMPLETED"
     INVALID = "INVALID"
@@ -124,7 +142,7 @@ def session_object(
         "evse_uid": site.evse["uid"],
         "connector_id": site.connector["id"],
         "currency": site.currency,
-        "charging_periods": _charging_periods(priced.periods),
+        "charging_periods": _charging_periods(bill.periods),
         "total_cost": price_object(bill.total_cost),
         # COMPLETED: "no more modifications will be made" (mod_sessions 9.4.2)
         "status": (
@@ -157,7 +175,7 @@ def cdr_object(
         "cdr_location": _cdr_location(site),
         "currency": site.currency,
         "tariffs": [dict(site.tariff)] if site.tariff is not None else [],
-        "charging_periods": _charging_periods(priced.periods),
+        "charging_periods": _charging_periods(bill.periods),
         "total_cost": price_object(bill.total_cost),
     }
     costs = (
@@ -173,6 +191,7 @@ def cdr_object(
         "total_time": number(bill.total_time),
         "total_parking_time": number(bill.total_parking_time),
         "last_updated": to_text(now),
+        KEPT_LOCATION: dict(site.location),
     }
     return cdr
 
@@ -204,6 +223,7 @@ def _volumes(period: Period, until: datetime) -> dict[Dimension, Decimal]:
 
 
 def _charging_periods(periods: Iterable[ChargingPeriod]) -> list[dict[str, Any]]:
+    """List them as the bill has them: a new one wherever another price component counts."""
     sums: dict[Dimension, Decimal] = {}
     return [
         {
@@ -220,6 +240,8 @@ def _charging_periods(periods: Iterable[ChargingPeriod]) -> list[dict[str, Any]]
 
 def _share(sums: dict[Dimension, Decimal], dimension: Dimension, volume: Decimal) -> Decimal:
     """A volume rounded so that the periods' volumes add up to their rounded total."""
+    if dimension not in _ADD_UP:
+        return number(volume)
     before = sums.get(dimension, Decimal(0))
     sums[dimension] = after = before + volume
     return number(_exact(after) - _exact(before))
@@ -262,8 +284,7 @@ def _cdr_location(site: Site) -> dict[str, Any]:
         "country": site.location["country"],
         "coordinates": site.location["coordinates"],
         "evse_uid": site.evse["uid"],
-        # "#NA" is what the standard offers where there is none (transport_and_format 4.1.9)
-        "evse_id": site.evse.get("evse_id") or "#NA",
+        "evse_id": site.evse.get("evse_id") or NOT_AVAILABLE,
         "connector_id": site.connector["id"],
         "connector_standard": site.connector["standard"],
         "connector_format": site.connector["format"],

@@ -7,16 +7,20 @@ every restriction, step_size, VAT, tax_included, min_price and max_price, reserv
 
 How it works. Each period is cut wherever a restriction of the tariff can begin or cease to hold:
 at local clock times and durations exactly, at amounts of energy by interpolating linearly within
-the period (mod_cdrs: a moment "calculated by the CPO ... interpolated"), which `Bill.notes` says.
+the period (mod_cdrs: a moment "calculated by the CPO ... interpolated"). What no meter has read
+there, energy at a time or the moment of an amount, is named in the lines that it decides about.
 Within a piece the active price components are constant, so quantities add up per component;
 step_size then rounds up once, and each component becomes one line. `pricing_model` is what goes in
 and comes out, `pricing_pieces` cuts, `pricing_tally` adds up; here are the totals and their limits.
 
-Arithmetic. Quantities are exact: kWh to 9 decimals, seconds to 6. Money is rounded in one place,
-`round_money`, and once, per line: to the 4 decimals of OCPI's number type (types.asciidoc), halves
-up as the printed examples do. Totals are sums of lines, so a bill adds up on paper. There is no
-rounding to the currency's minor unit: mod_tariffs leaves that to "applicable laws, contracts
-between the parties", and its own examples print totals such as 13.861. Who invoices rounds.
+`Reckoning` is the same for a session that still runs: periods go in one by one, as they end.
+
+Arithmetic. Quantities are whole numbers of 1E-9 kWh and of microseconds, and so exact. Money is
+rounded in one place, `round_money`, and once, per line: to the 4 decimals of OCPI's number type
+(types.asciidoc), halves up as the printed examples do. Totals are sums of lines, so a bill adds up
+on paper. There is no rounding to the currency's minor unit: mod_tariffs leaves that to "applicable
+laws, contracts between the parties", and its own examples print totals such as 13.861. What is to
+be paid in the end, rounded so, is `Bill.payable`.
 
 What the standard leaves open, as decided here:
 
@@ -36,8 +40,10 @@ What the standard leaves open, as decided here:
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from copy import copy
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
+from operator import itemgetter
 
 from gateway.domain.pricing_model import (
     EXACT,
@@ -50,10 +56,14 @@ from gateway.domain.pricing_model import (
     Money,
     TaxAmount,
     Usage,
+    check_time,
+    check_zone,
 )
-from gateway.domain.pricing_pieces import SECONDS_PER_HOUR, ZERO, Session
+from gateway.domain.pricing_periods import PeriodsShown
+from gateway.domain.pricing_pieces import HOUR, KWH, Stretch, micros, whole
 from gateway.domain.pricing_tally import Tally, plain, round_money
 from gateway.domain.tariffs import Tariff, TaxIncluded
+from gateway.domain.values import dataclass
 
 __all__ = [
     "Bill",
@@ -63,13 +73,16 @@ __all__ = [
     "InvalidUsage",
     "Line",
     "Money",
+    "Reckoning",
     "TaxAmount",
     "Usage",
     "price",
 ]
 
+_ZERO = Decimal(0)
 _HUNDRED = Decimal(100)
 _NUMBER = Decimal("1E-4")
+_NO_TARIFF = "no tariff is known for this session"
 _LIMIT_CLAUSE = (
     "mod_tariffs Tariff {limit}: applies to the total before taxes and to the total after taxes"
 )
@@ -82,47 +95,131 @@ def price(tariff: Tariff | None, usage: Usage) -> Bill:
     is not free of charge, for mod_cdrs wants a Free of Charge tariff listed where that is meant,
     while a period without tariff_id has "no Tariff relevant" and is the receiver's to price.
     """
-    with localcontext(EXACT):
-        session = Session.of(usage)
-        if tariff is None:
-            return _bill(session, None, [], ("no tariff is known for this session",), priced=False)
-        tally = Tally(tariff, session)
-        for stretch in session.stretches:
-            tally.add(stretch)
-        lines = tally.lines()
-        if not session.is_only_reserved:  # "a Charging Session with this tariff will at least cost"
+    return Reckoning(tariff, usage.start, usage.time_zone)._whole(usage)
+
+
+class Reckoning:
+    """A bill in the making: periods are added as they end, and a bill can be had at any time.
+
+    A period costs the same to add however many there were before, so that the update of a running
+    session costs the same at its thousandth meter value as at its tenth. `price` is made of it:
+    the last bill of a running session and the one of its CDR cannot differ. Raises `InvalidUsage`.
+    """
+
+    def __init__(self, tariff: Tariff | None, start: datetime, time_zone: str = "UTC") -> None:
+        check_time(start)
+        check_zone(time_zone)
+        self._tariff = tariff
+        self._start = start.astimezone(UTC)
+        self._tally = None if tariff is None else Tally(tariff, start, time_zone)
+        self._until: int | None = None  # None: no period yet
+        self._energy = 0
+        self._parking = 0
+        self._session_start: int | None = None
+        self._shown = PeriodsShown(self._start)  # where no tariff makes periods
+
+    def add(self, period: ChargingPeriod, until: datetime) -> None:
+        """Charge a period that is over; periods come in order."""
+        check_time(until)
+        with localcontext(EXACT):
+            self._charge(period, self._offset(period.start), self._offset(until))
+
+    def bill(self, until: datetime, running: ChargingPeriod | None = None) -> Bill:
+        """Give the bill as it stands, with a period that runs on. Charges nothing for good.
+
+        Where there is no period at all, nothing was used, and a start fee is still due.
+        """
+        check_time(until)
+        branch, end = self._branch(), self._offset(until)
+        with localcontext(EXACT):
+            if running is None and self._until is None:
+                running = ChargingPeriod(self._start, {})
+            if running is not None:
+                branch._charge(running, branch._offset(running.start), end)
+            return branch._ended(end)
+
+    def _whole(self, usage: Usage) -> Bill:
+        """Charge a usage, whose periods may come in any order, and end it."""
+        end, offset = self._offset(usage.end), self._offset
+        if not usage.periods:
+            return self.bill(usage.end)
+        laid_out = sorted(((offset(each.start), each) for each in usage.periods), key=itemgetter(0))
+        starts = [min(start, end) for start, _ in laid_out]
+        with localcontext(EXACT):
+            for (_, period), start, until in zip(laid_out, starts, [*starts[1:], end], strict=True):
+                self._charge(period, start, until)
+            return self._ended(end)
+
+    def _charge(self, period: ChargingPeriod, start: int, until: int) -> None:
+        known_until = self._until or 0
+        start = max(start, known_until)
+        until = max(until, start)
+        stretch = Stretch.of(period, start, until, self._energy)
+        if self._session_start is None and not stretch.is_reservation:
+            self._session_start = start
+        self._until = until
+        self._energy += stretch.amounts.energy
+        self._parking += stretch.amounts.parking
+        if self._tally is None:
+            self._shown.add(stretch, whole(stretch), None, None, None)
+        else:
+            self._tally.add(stretch)
+
+    def _branch(self) -> "Reckoning":
+        reckoning = copy(self)
+        reckoning._shown = self._shown.branch()
+        if self._tally is not None:
+            reckoning._tally = self._tally.branch()
+        return reckoning
+
+    def _ended(self, end: int) -> Bill:
+        tariff, tally = self._tariff, self._tally
+        if tariff is None or tally is None:
+            return self._bill(end, None, [], (_NO_TARIFF,), self._shown, priced=False)
+        lines = tally.end()
+        if self._session_start is not None:  # "a Charging Session with this tariff will at least"
             lines.extend(_limit_lines(tariff, _sum(lines)))
-        return _bill(session, tariff.currency, lines, tally.notes, priced=tally.priced)
+        notes, shown = tally.notes, tally.shown
+        return self._bill(end, tariff.currency, lines, notes, shown, priced=tally.priced)
 
+    def _offset(self, moment: datetime) -> int:
+        # in UTC, for two times of one zone are subtracted by the wall clock, which may go back
+        if moment.tzinfo is not UTC:
+            moment = moment.astimezone(UTC)
+        return micros(moment - self._start)
 
-def _bill(
-    session: Session,
-    currency: str | None,
-    lines: list[Line],
-    notes: tuple[str, ...],
-    *,
-    priced: bool,
-) -> Bill:
-    amounts = [stretch.amounts for stretch in session.stretches]
-    return Bill(
-        currency=currency,
-        total_cost=_sum(lines),
-        total_fixed_cost=_part(CostPart.FIXED, lines),
-        total_energy_cost=_part(CostPart.ENERGY, lines),
-        total_time_cost=_part(CostPart.TIME, lines),
-        total_parking_cost=_part(CostPart.PARKING, lines),
-        total_reservation_cost=_part(CostPart.RESERVATION, lines),
-        total_energy=plain(sum((each.energy for each in amounts), ZERO)),
-        total_time=_hours(session.end - session.charging_start),
-        total_parking_time=_hours(sum((each.parking for each in amounts), ZERO)),
-        lines=tuple(lines),
-        notes=notes,
-        priced=priced,
-    )
+    def _bill(
+        self,
+        end: int,
+        currency: str | None,
+        lines: list[Line],
+        notes: tuple[str, ...],
+        shown: PeriodsShown,
+        *,
+        priced: bool,
+    ) -> Bill:
+        end = max(end, self._until or 0)
+        session = 0 if self._session_start is None else end - self._session_start
+        return Bill(
+            currency=currency,
+            total_cost=_sum(lines),
+            total_fixed_cost=_part(CostPart.FIXED, lines),
+            total_energy_cost=_part(CostPart.ENERGY, lines),
+            total_time_cost=_part(CostPart.TIME, lines),
+            total_parking_cost=_part(CostPart.PARKING, lines),
+            total_reservation_cost=_part(CostPart.RESERVATION, lines),
+            total_energy=plain(Decimal(self._energy) / KWH),
+            total_time=_hours(session),
+            total_parking_time=_hours(self._parking),
+            lines=tuple(lines),
+            notes=notes,
+            priced=priced,
+            list_periods=shown.all,
+        )
 
 
 def _sum(lines: Iterable[Line]) -> Money:
-    return sum((line.amount for line in lines), Money())
+    return Money.sum(line.amount for line in lines)
 
 
 def _part(part: CostPart, lines: Iterable[Line]) -> Money | None:
@@ -130,8 +227,8 @@ def _part(part: CostPart, lines: Iterable[Line]) -> Money | None:
     return _sum(belonging) if belonging else None
 
 
-def _hours(seconds: Decimal) -> Decimal:
-    return plain((seconds / SECONDS_PER_HOUR).quantize(_NUMBER))
+def _hours(time: int) -> Decimal:
+    return plain((Decimal(time) / HOUR).quantize(_NUMBER))
 
 
 # -- min_price and max_price ----------------------------------------------------------------------
@@ -163,7 +260,7 @@ def _limit_lines(tariff: Tariff, total: Money) -> list[Line]:
             dimension=None,
             quantity=Decimal(1),
             unit="",
-            price=ZERO if limit is None else limit.before_taxes,
+            price=_ZERO if limit is None else limit.before_taxes,
             vat=None,
             amount=Money(before_taxes - total.before_taxes, _spread(tax, total, tariff)),
             clause=_LIMIT_CLAUSE.format(limit=name),
@@ -202,8 +299,8 @@ def _tax_ratio(tariff: Tariff, total: Money) -> tuple[Decimal, Decimal]:
     if total.before_taxes > 0 and total.total_tax >= 0:
         return total.total_tax, total.before_taxes
     if tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
-        return ZERO, _HUNDRED
-    return max(tariff.vat_rates, default=ZERO), _HUNDRED
+        return _ZERO, _HUNDRED
+    return max(tariff.vat_rates, default=_ZERO), _HUNDRED
 
 
 def _bounds(tariff: Tariff) -> tuple[_Bounds, _Bounds]:
@@ -242,11 +339,11 @@ def _spread(amount: Decimal, total: Money, tariff: Tariff) -> tuple[TaxAmount, .
     if not taxes:
         rate = max(tariff.vat_rates, default=None)
         return (TaxAmount("VAT", amount, rate),)
-    whole = sum((tax.amount for tax in taxes), ZERO)
+    whole = sum((tax.amount for tax in taxes), _ZERO)
     if not whole:
         taxes, whole = taxes[:1], taxes[0].amount
     shares = [round_money(amount * tax.amount / whole) for tax in taxes]
-    shares[-1] += amount - sum(shares, ZERO)
+    shares[-1] += amount - sum(shares, _ZERO)
     return tuple(
         TaxAmount(tax.name, share, tax.percentage, tax.account_number)
         for tax, share in zip(taxes, shares, strict=True)

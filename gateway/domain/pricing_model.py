@@ -3,8 +3,8 @@
 Import these from `gateway.domain.pricing`, which explains them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import (
     MAX_EMAX,
@@ -20,6 +20,7 @@ from decimal import (
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from gateway.domain.currencies import to_unit
 from gateway.domain.tariffs import TariffDimension
 
 # Wide enough for exact products and sums of any prices and volumes that get this far; halves up,
@@ -56,6 +57,8 @@ class Dimension(StrEnum):
     STATE_OF_CHARGE = "STATE_OF_CHARGE"
     TIME = "TIME"
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and every volume is looked up by it
+
 
 @dataclass(frozen=True, slots=True)
 class ChargingPeriod:
@@ -70,8 +73,18 @@ class ChargingPeriod:
     volumes: Mapping[Dimension, Decimal]
     tariff_id: str | None = None
 
+    @classmethod
+    def summed(
+        cls, start: datetime, volumes: Mapping[Dimension, Decimal], tariff_id: str | None
+    ) -> "ChargingPeriod":
+        """Make one of sums of volumes, each of which was checked: together they may be more."""
+        period = cls.__new__(cls)
+        for name, value in (("start", start), ("volumes", volumes), ("tariff_id", tariff_id)):
+            object.__setattr__(period, name, value)
+        return period
+
     def __post_init__(self) -> None:
-        _check_time(self.start)
+        check_time(self.start)
         for dimension, volume in self.volumes.items():
             if not (volume.is_finite() and abs(volume) < _MOST_VOLUME):
                 raise InvalidUsage(f"{dimension} of {volume} is no volume")
@@ -91,15 +104,21 @@ class Usage:
     time_zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        _check_time(self.start)
-        _check_time(self.end)
-        try:
-            ZoneInfo(self.time_zone)
-        except (ValueError, KeyError, OSError):
-            raise InvalidUsage(f"{self.time_zone!r} is no time zone") from None
+        check_time(self.start)
+        check_time(self.end)
+        check_zone(self.time_zone)
 
 
-def _check_time(moment: datetime) -> None:
+def check_zone(name: str) -> None:
+    """Raise `InvalidUsage` unless `name` is a time zone."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        raise InvalidUsage(f"{name!r} is no time zone") from None
+
+
+def check_time(moment: datetime) -> None:
+    """Raise `InvalidUsage` unless `moment` has a zone and can have been."""
     if moment.tzinfo is None:
         raise InvalidUsage(f"{moment.isoformat()} has no zone")
     if not 1900 <= moment.year < 3000:
@@ -114,6 +133,12 @@ class TaxAmount:
     amount: Decimal
     percentage: Decimal | None = None
     account_number: str | None = None
+
+    def plus(self, amount: Decimal) -> "TaxAmount":
+        """Give the same with so much more."""
+        return TaxAmount(
+            self.name, EXACT.add(self.amount, amount), self.percentage, self.account_number
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +159,22 @@ class Money:
         """What is to be paid."""
         return EXACT.add(self.before_taxes, self.total_tax)
 
-    def __add__(self, other: "Money") -> "Money":
+    @classmethod
+    def sum(cls, amounts: Iterable["Money"]) -> "Money":
         """Add up, taxes of the same name, percentage and account together."""
+        before_taxes = _ZERO
         taxes: dict[tuple[str, Decimal | None, str | None], TaxAmount] = {}
-        for tax in (*self.taxes, *other.taxes):
-            key = (tax.name, tax.percentage, tax.account_number)
-            known = taxes.get(key)
-            amount = tax.amount if known is None else EXACT.add(known.amount, tax.amount)
-            taxes[key] = TaxAmount(tax.name, amount, tax.percentage, tax.account_number)
-        return Money(EXACT.add(self.before_taxes, other.before_taxes), tuple(taxes.values()))
+        with localcontext(EXACT):
+            for each in amounts:
+                before_taxes += each.before_taxes
+                for tax in each.taxes:
+                    key = (tax.name, tax.percentage, tax.account_number)
+                    known = taxes.get(key)
+                    taxes[key] = tax if known is None else known.plus(tax.amount)
+        return cls(before_taxes, tuple(taxes.values()))
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money.sum((self, other))
 
 
 class CostPart(StrEnum):
@@ -197,3 +229,23 @@ class Bill:
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
     priced: bool = True
+    list_periods: Callable[[], tuple[ChargingPeriod, ...]] = field(
+        default=tuple, compare=False, repr=False
+    )
+
+    @property
+    def periods(self) -> tuple[ChargingPeriod, ...]:
+        """What was used, a new period wherever the tariff has a limit; no meter value needs one."""
+        with localcontext(EXACT):
+            return self.list_periods()
+
+    @property
+    def payable(self) -> Decimal | None:
+        """What is to be paid, in the currency's smallest unit; None without a currency.
+
+        Rounded once, from the total: no line and no tax is.
+        """
+        if self.currency is None:
+            return None
+        with localcontext(EXACT):
+            return to_unit(self.total_cost.after_taxes, self.currency)

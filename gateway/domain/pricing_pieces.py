@@ -1,66 +1,65 @@
-"""A usage laid out on two axes, seconds and kWh since its start, and cut where a tariff may change.
+"""Periods laid out since a session's start, and cut where a restriction of its tariff may change.
 
-Quantities are fixed-point decimals (kWh to 9 decimals, seconds to 6) and pieces are differences of
-running totals, so the pieces of a stretch always add up to it exactly.
+Two axes: microseconds, and millionths of a watt-hour (a kWh to 9 decimals). Both are counted in
+whole numbers, and pieces are differences of running totals, so the pieces of a period always add
+up to it exactly.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from copy import copy
 from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from zoneinfo import ZoneInfo
 
-from gateway.domain.pricing_model import Dimension, Usage
+from gateway.domain.pricing_model import ChargingPeriod, Dimension
 from gateway.domain.tariffs import MIDNIGHT, Restrictions, Tariff
+from gateway.domain.values import dataclass
 
-ZERO = Decimal(0)
-SECONDS_PER_HOUR = Decimal(3600)
-LONGEST_CUT_BY_THE_CLOCK = timedelta(days=366)
-_ANY_DAY = timedelta(days=1)
-_MICROSECOND = Decimal("1E-6")
-_KWH_RESOLUTION = Decimal("1E-9")
-_HALF_NUMBER_IN_SECONDS = Decimal("0.18")  # half of 0.0001 h, the last decimal of an OCPI number
+SECOND = 1_000_000
+HOUR = 3_600 * SECOND
+KWH = 10**9
+LONGEST_CUT_BY_THE_CLOCK = 366 * 24 * HOUR
+_DAY = timedelta(days=1)
+_MICROSECOND = timedelta(microseconds=1)
+_HALF_NUMBER = HOUR // 20_000  # half of 0.0001 h, the last decimal of an OCPI number
+
+_NO_FLOW: Mapping[Dimension, Decimal] = {}
+# to reach a member by its enum costs more than all the rest of a look into a period
+_ENERGY = Dimension.ENERGY
+_TIME = Dimension.TIME
+_PARKING_TIME = Dimension.PARKING_TIME
+_RESERVATION_TIME = Dimension.RESERVATION_TIME
+_POWERS = (Dimension.POWER, Dimension.MIN_POWER, Dimension.MAX_POWER)
+_CURRENTS = (Dimension.CURRENT, Dimension.MIN_CURRENT, Dimension.MAX_CURRENT)
 
 
-def seconds(span: timedelta) -> Decimal:
+def micros(span: timedelta) -> int:
     """Give the exact length of `span`."""
-    whole = Decimal(span.days * 86_400 + span.seconds)
-    return whole + Decimal(span.microseconds) * _MICROSECOND
+    return span // _MICROSECOND
+
+
+def _share(amount: int, part: int, whole: int) -> int:
+    """Give `amount * part / whole`, rounded half up."""
+    return (2 * amount * part + whole) // (2 * whole)
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What a stretch of a session holds: kWh, and seconds of each kind."""
+    """What a stretch of a session holds: energy, and time of each kind."""
 
-    energy: Decimal = ZERO
-    charging: Decimal = ZERO
-    parking: Decimal = ZERO
-    reserved: Decimal = ZERO
+    energy: int = 0
+    charging: int = 0
+    parking: int = 0
+    reserved: int = 0
 
-    @classmethod
-    def of(cls, volumes: Mapping[Dimension, Decimal], extent: Decimal) -> "Amounts":
-        """Read a period's volumes; `extent` is its length by its timestamps, in seconds."""
-        kinds = (Dimension.TIME, Dimension.PARKING_TIME, Dimension.RESERVATION_TIME)
-        hours = [max(volumes.get(kind, ZERO), ZERO) for kind in kinds]
-        spans = [(each * SECONDS_PER_HOUR).quantize(_MICROSECOND) for each in hours]
-        if sum(1 for each in spans if each) == 1:
-            # A volume is a number of 4 decimals, a timestamp is exact. Where they agree as far
-            # as the volume can say, the clock counts: 40 minutes are not 0.6667 h = 2400.12 s.
-            spans = [
-                extent if each and abs(each - extent) <= _HALF_NUMBER_IN_SECONDS else each
-                for each in spans
-            ]
-        energy = volumes.get(Dimension.ENERGY, ZERO).quantize(_KWH_RESOLUTION)
-        return cls(energy, *spans)
-
-    def part(self, fraction: Decimal) -> "Amounts":
-        """Give the first `fraction` of each amount."""
+    def first(self, part: int, whole: int) -> "Amounts":
+        """Give the first `part / whole` of each amount."""
         return Amounts(
-            (self.energy * fraction).quantize(_KWH_RESOLUTION),
-            (self.charging * fraction).quantize(_MICROSECOND),
-            (self.parking * fraction).quantize(_MICROSECOND),
-            (self.reserved * fraction).quantize(_MICROSECOND),
+            _share(self.energy, part, whole),
+            _share(self.charging, part, whole),
+            _share(self.parking, part, whole),
+            _share(self.reserved, part, whole),
         )
 
     def __sub__(self, other: "Amounts") -> "Amounts":
@@ -74,202 +73,207 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One charging period: `start` and `end` in seconds, `energy_before` in kWh, from the start."""
+    """One charging period: from `start` to `end`, with the energy of all that came before it.
 
-    start: Decimal
-    end: Decimal
-    energy_before: Decimal
+    `flow` are its volumes, if any of them may be of current or power.
+    """
+
+    start: int
+    end: int
+    energy_before: int
     amounts: Amounts
-    volumes: Mapping[Dimension, Decimal]
+    flow: Mapping[Dimension, Decimal]
     tariff_id: str | None
+
+    @classmethod
+    def of(cls, period: ChargingPeriod, start: int, end: int, energy_before: int) -> "Stretch":
+        """Read a period's volumes; by the clock it lies between `start` and `end`."""
+        energy = charging = parking = reserved = 0
+        flow = _NO_FLOW
+        for dimension, volume in period.volumes.items():
+            if dimension is _ENERGY:
+                energy = int((volume * KWH).to_integral_value())
+            elif dimension is _TIME:
+                charging = int((volume * HOUR).to_integral_value()) if volume > 0 else 0
+            elif dimension is _PARKING_TIME:
+                parking = int((volume * HOUR).to_integral_value()) if volume > 0 else 0
+            elif dimension is _RESERVATION_TIME:
+                reserved = int((volume * HOUR).to_integral_value()) if volume > 0 else 0
+            else:
+                flow = period.volumes
+        total, extent = charging + parking + reserved, end - start
+        # A volume is a number of 4 decimals, a timestamp is exact. Where there is but one and they
+        # agree as far as it can say, the clock counts: 40 minutes are not 0.6667 h = 2400.12 s.
+        if total != extent and abs(total - extent) <= _HALF_NUMBER:
+            charging, parking, reserved = (
+                extent if each == total else each for each in (charging, parking, reserved)
+            )
+        amounts = Amounts(energy, charging, parking, reserved)
+        return cls(start, end, energy_before, amounts, flow, period.tariff_id)
 
     @property
     def is_reservation(self) -> bool:
         """Whether the EVSE was reserved and not yet in use."""
-        used = self.amounts.energy or self.amounts.charging or self.amounts.parking
-        return bool(self.amounts.reserved) and not used
+        amounts = self.amounts
+        used = amounts.energy or amounts.charging or amounts.parking
+        return bool(amounts.reserved) and not used
 
     @property
     def power(self) -> Decimal | None:
         """Typical kW, None if it cannot be known."""
-        stated = _typical(self.volumes, Dimension.POWER, Dimension.MIN_POWER, Dimension.MAX_POWER)
+        stated = self._typical(_POWERS)
         if stated is not None:
             return stated
-        if not self.amounts.energy:
-            return ZERO
-        if self.end == self.start:
-            return None
-        return self.amounts.energy * SECONDS_PER_HOUR / (self.end - self.start)
+        energy, extent = self.amounts.energy, self.end - self.start
+        if not energy:
+            return Decimal(0)
+        return Decimal(energy * HOUR) / (extent * KWH) if extent else None
 
     @property
     def current(self) -> Decimal | None:
         """Typical A over all phases, None if it cannot be known."""
-        stated = _typical(
-            self.volumes, Dimension.CURRENT, Dimension.MIN_CURRENT, Dimension.MAX_CURRENT
-        )
-        return ZERO if stated is None and not self.amounts.energy else stated
+        stated = self._typical(_CURRENTS)
+        return Decimal(0) if stated is None and not self.amounts.energy else stated
 
-
-def _typical(
-    volumes: Mapping[Dimension, Decimal], average: Dimension, low: Dimension, high: Dimension
-) -> Decimal | None:
-    """Choose one value per period, so that of two complementary restrictions exactly one holds."""
-    if average in volumes:
-        return volumes[average]
-    known = [volumes[each] for each in (low, high) if each in volumes]
-    return sum(known, ZERO) / len(known) if known else None
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A usage in order, and when its charging session began and ended, in seconds."""
-
-    usage: Usage
-    stretches: tuple[Stretch, ...]
-    charging_start: Decimal
-    end: Decimal
-
-    @classmethod
-    def of(cls, usage: Usage) -> "Session":
-        """Lay out `usage`."""
-        end = max(seconds(usage.end.astimezone(UTC) - usage.start.astimezone(UTC)), ZERO)
-        stretches = tuple(_laid_out(usage, end))
-        begun = (each.start for each in stretches if not each.is_reservation)
-        return cls(usage, stretches, next(begun, end), end)
-
-    @property
-    def is_only_reserved(self) -> bool:
-        """Whether a reservation ran out without a charging session."""
-        return all(each.is_reservation for each in self.stretches)
-
-
-def _laid_out(usage: Usage, end: Decimal) -> Iterator[Stretch]:
-    """Put periods in order and within the usage's bounds.
-
-    A usage without periods is one stretch in which nothing was used: a start fee is still due.
-    """
-    begin = usage.start.astimezone(UTC)
-    periods = sorted(usage.periods, key=lambda each: each.start)
-    if not periods:
-        yield Stretch(ZERO, end, ZERO, Amounts(), {}, None)
-    starts = [min(max(seconds(each.start.astimezone(UTC) - begin), ZERO), end) for each in periods]
-    energy = ZERO
-    for period, start, stop in zip(periods, starts, [*starts[1:], end], strict=False):
-        amounts = Amounts.of(period.volumes, stop - start)
-        yield Stretch(start, stop, energy, amounts, period.volumes, period.tariff_id)
-        energy += amounts.energy
+    def _typical(self, names: tuple[Dimension, Dimension, Dimension]) -> Decimal | None:
+        """Choose one value, so that of two complementary restrictions exactly one holds."""
+        flow = self.flow
+        if not flow:
+            return None
+        average, low, high = names
+        value = flow.get(average)
+        if value is not None:
+            return value
+        least, most = flow.get(low), flow.get(high)
+        if least is None or most is None:
+            return most if least is None else least
+        return (least + most) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Part of a stretch in which no restriction changes; `energy` is the least kWh within it.
+    """Part of a stretch in which no restriction changes; `energy` is the least within it.
 
     The least, because limits are "minimum inclusive, maximum exclusive": a piece that touches a
-    limit lies above it when its least amount is the limit, below when its greatest is.
+    limit lies above it when its least amount is the limit, below when its greatest is. `cut_at`
+    is the amount of energy at whose passing the piece begins; None if it begins at a time.
     """
 
-    start: Decimal
-    energy: Decimal
+    start: int
+    energy: int
     amounts: Amounts
+    cut_at: int | None = None
+
+
+def whole(stretch: Stretch) -> Piece:
+    """Give a stretch as one piece."""
+    amounts = stretch.amounts
+    return Piece(stretch.start, stretch.energy_before + min(amounts.energy, 0), amounts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A point within a stretch; `energy` is set if it lies where that amount was reached."""
+    """A point at `part / whole` of a stretch; `energy` is set if it lies where that was reached."""
 
-    fraction: Decimal
-    offset: Decimal
-    energy: Decimal | None = None
+    part: int
+    whole: int
+    offset: int
+    energy: int | None = None
+
+
+Slot = tuple[int, int, int]
 
 
 class Cuts:
-    """Where, in seconds and in kWh since the start, a restriction of the tariff may change."""
+    """Where, since the start, a restriction of the tariff may change."""
 
-    def __init__(self, tariff: Tariff, session: Session) -> None:
+    def __init__(self, tariff: Tariff, begin: datetime, zone: ZoneInfo) -> None:
         every = [element.restrictions for element in tariff.elements]
-        self.offsets = sorted({*_durations(every, session), *_clock_offsets(every, session.usage)})
-        self.energies = _limits((each.min_kwh, each.max_kwh) for each in every)
         self.currents = _limits((each.min_current, each.max_current) for each in every)
         self.powers = _limits((each.min_power, each.max_power) for each in every)
+        self._energies = [
+            int((limit * KWH).to_integral_value(ROUND_CEILING))
+            for limit in _limits((each.min_kwh, each.max_kwh) for each in every)
+        ]
+        self._durations = _durations(each for each in every if each.reservation)
+        self._of_session = _durations(each for each in every if not each.reservation)
+        self._clock = _Clock({wall for each in every for wall in wall_times(each)}, begin, zone)
+        # until when periods are cut at times of day; None: always
+        self.stop_at = LONGEST_CUT_BY_THE_CLOCK if self._clock.walls else None
 
-    def within(self, stretch: Stretch) -> list[_Cut]:
-        """Order the cuts that lie strictly inside the stretch."""
-        cuts = [*self._by_time(stretch), *self._by_energy(stretch)]
-        cuts.sort(key=lambda cut: cut.fraction)
+    def begun(self, charging_start: int) -> "Cuts":
+        """Give the same for when it is known when the session began, of which durations count."""
+        cuts = copy(self)
+        cuts._durations = [*self._durations]
+        for duration in self._of_session:
+            insort(cuts._durations, charging_start + duration)
         return cuts
 
-    def pieces(self, stretch: Stretch, cuts: Iterable[_Cut]) -> Iterator[Piece]:
-        """Yield what lies between the cuts, in order; without cuts, the whole stretch."""
-        start, before = stretch.start, Amounts()
-        for cut in cuts:
-            reached = stretch.amounts.part(cut.fraction)
-            if cut.energy is not None:
-                reached = replace(reached, energy=cut.energy - stretch.energy_before)
-            yield _piece(stretch, start, before, reached)
-            start, before = cut.offset, reached
-        yield _piece(stretch, start, before, stretch.amounts)
+    def slot(self, start: int, energy: int) -> Slot:
+        """Say between which cuts a piece lies; within a slot only current and power matter."""
+        clock = self._clock
+        by_clock = bisect_right(clock.offsets, start)
+        if start > LONGEST_CUT_BY_THE_CLOCK and clock.walls:
+            by_clock = -start  # not cut there: a slot of its own
+        return by_clock, bisect_right(self._durations, start), bisect_right(self._energies, energy)
 
-    def _by_time(self, stretch: Stretch) -> Iterator[_Cut]:
-        for offset in self.offsets[bisect_right(self.offsets, stretch.start) :]:
-            if offset >= stretch.end:
-                break
-            yield _Cut((offset - stretch.start) / (stretch.end - stretch.start), offset)
+    def pieces(self, stretch: Stretch) -> list[Piece]:
+        """Cut a stretch; without cuts, it is one piece."""
+        start, end, begin, amounts = (
+            stretch.start,
+            stretch.end,
+            stretch.energy_before,
+            stretch.amounts,
+        )
+        if end > self._clock.known_until:
+            self._clock.reach(end)
+        offsets = _between(self._clock.offsets, start, end)
+        durations = _between(self._durations, start, end)
+        cuts = [_Cut(each - start, end - start, each) for each in {*offsets, *durations}]
+        if self._energies:
+            cuts.extend(self._by_energy(stretch))
+        if not cuts:
+            return [whole(stretch)]
+        energy, extent = abs(amounts.energy) or 1, end - start or 1
+        cuts.sort(key=lambda cut: cut.part * (energy if cut.energy is None else extent))
+        pieces, cut_at, before = [], None, Amounts()
+        for cut in cuts:
+            reached = amounts.first(cut.part, cut.whole)
+            pieces.append(_piece(begin, start, before, reached, cut_at))
+            start, cut_at, before = cut.offset, cut.energy, reached
+        pieces.append(_piece(begin, start, before, amounts, cut_at))
+        return pieces
 
     def _by_energy(self, stretch: Stretch) -> Iterator[_Cut]:
-        if not stretch.amounts.energy:
-            return
-        reached = stretch.energy_before + stretch.amounts.energy
-        low, high = sorted((stretch.energy_before, reached))
-        for energy in self.energies[bisect_right(self.energies, low) :]:
-            if energy >= high:
-                break
-            fraction = (energy - stretch.energy_before) / stretch.amounts.energy
-            passed = ((stretch.end - stretch.start) * fraction).quantize(_MICROSECOND)
-            yield _Cut(fraction, stretch.start + passed, energy)
+        before, energy = stretch.energy_before, stretch.amounts.energy
+        low, high = (before, before + energy) if energy > 0 else (before + energy, before)
+        extent = stretch.end - stretch.start
+        for limit in _between(self._energies, low, high):
+            part, whole = abs(limit - before), abs(energy)
+            yield _Cut(part, whole, stretch.start + _share(extent, part, whole), limit)
 
 
-def _piece(stretch: Stretch, start: Decimal, before: Amounts, reached: Amounts) -> Piece:
-    energy = stretch.energy_before + min(before.energy, reached.energy)
-    return Piece(start, energy, reached - before)
+def _piece(
+    energy_before: int, start: int, before: Amounts, reached: Amounts, cut_at: int | None
+) -> Piece:
+    energy = energy_before + min(before.energy, reached.energy)
+    return Piece(start, energy, reached - before, cut_at)
+
+
+def _between(ordered: list[int], low: int, high: int) -> list[int]:
+    """List what lies strictly between the two."""
+    if not ordered or ordered[-1] <= low:
+        return []
+    return ordered[bisect_right(ordered, low) : bisect_left(ordered, high)]
 
 
 def _limits(pairs: Iterable[tuple[Decimal | None, Decimal | None]]) -> list[Decimal]:
     return sorted({limit for pair in pairs for limit in pair if limit is not None})
 
 
-def _durations(every: Iterable[Restrictions], session: Session) -> Iterator[Decimal]:
-    for restrictions in every:
-        begin = session.charging_start if restrictions.reservation is None else ZERO
-        for limit in (restrictions.min_duration, restrictions.max_duration):
-            if limit is not None:
-                yield begin + limit
-
-
-def _clock_offsets(every: Iterable[Restrictions], usage: Usage) -> Iterator[Decimal]:
-    """Find when, in seconds since the start, the location's clock passes a restriction's time.
-
-    Wall times that occur twice when clocks go back are met both times; ones that are left out when
-    clocks go forward are passed at the change, so changes of the UTC offset are cuts as well.
-    """
-    walls = {wall for each in every for wall in wall_times(each)}
-    start, end = usage.start.astimezone(UTC), usage.end.astimezone(UTC)
-    if not walls or end - start > LONGEST_CUT_BY_THE_CLOCK:
-        return
-    zone = ZoneInfo(usage.time_zone)
-    instants = [*_passed(walls, start, end, zone), *_offset_changes(start, end, zone)]
-    yield from (seconds(each - start) for each in instants if start < each < end)
-
-
-def _passed(
-    walls: Iterable[time], start: datetime, end: datetime, zone: ZoneInfo
-) -> Iterator[datetime]:
-    local_day = start.astimezone(zone).date() - _ANY_DAY
-    last_day = end.astimezone(zone).date() + _ANY_DAY
-    while local_day <= last_day:
-        for wall in walls:
-            for fold in (0, 1):
-                yield datetime.combine(local_day, wall, zone).replace(fold=fold).astimezone(UTC)
-        local_day += _ANY_DAY
+def _durations(every: Iterable[Restrictions]) -> list[int]:
+    limits = _limits((each.min_duration, each.max_duration) for each in every)
+    return [int(limit) * SECOND for limit in limits]
 
 
 def wall_times(restrictions: Restrictions) -> list[time]:
@@ -282,19 +286,54 @@ def wall_times(restrictions: Restrictions) -> list[time]:
     return walls
 
 
-def _offset_changes(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """Find the seconds at which the zone's UTC offset changes, looking once in 24 hours."""
-    while start < end:
-        low, high = start, start + _ANY_DAY
-        start = high
-        before = low.astimezone(zone).utcoffset()
-        if before == high.astimezone(zone).utcoffset():
-            continue
-        while high - low > timedelta(seconds=1):
-            middle = low + (high - low) / 2
-            if middle.astimezone(zone).utcoffset() == before:
-                low = middle
-            else:
-                high = middle
-        # offsets change on a full second; `high` is less than one second after it
-        yield high.replace(microsecond=0)
+class _Clock:
+    """When, since the start, the location's clock passes a restriction's time; found as needed.
+
+    Wall times that occur twice when clocks go back are met both times; ones that are left out when
+    clocks go forward are passed at the change, so changes of the UTC offset are cuts as well.
+    """
+
+    def __init__(self, walls: set[time], begin: datetime, zone: ZoneInfo) -> None:
+        self.walls = walls
+        self.offsets: list[int] = []
+        self.known_until = 0
+        self._begin = begin
+        self._zone = zone
+
+    def reach(self, offset: int) -> None:
+        """Find what lies before `offset`, by whole days, but not beyond a year."""
+        if not self.walls:
+            return
+        last = min(offset, LONGEST_CUT_BY_THE_CLOCK)
+        while self.known_until < last:
+            low = self._begin + timedelta(microseconds=self.known_until)
+            high = low + _DAY
+            instants = {*self._passed(low, high), *_offset_changes(low, high, self._zone)}
+            inside = sorted(each for each in instants if low < each <= high)
+            self.offsets.extend(micros(each - self._begin) for each in inside)
+            self.known_until += micros(_DAY)
+
+    def _passed(self, low: datetime, high: datetime) -> Iterator[datetime]:
+        local_day = low.astimezone(self._zone).date() - _DAY
+        last_day = high.astimezone(self._zone).date() + _DAY
+        while local_day <= last_day:
+            for wall in self.walls:
+                for fold in (0, 1):
+                    local = datetime.combine(local_day, wall, self._zone).replace(fold=fold)
+                    yield local.astimezone(UTC)
+            local_day += _DAY
+
+
+def _offset_changes(low: datetime, high: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """Find the second within a day at which the zone's UTC offset changes."""
+    before = low.astimezone(zone).utcoffset()
+    if before == high.astimezone(zone).utcoffset():
+        return
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(zone).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    # offsets change on a full second; `high` is less than one second after it
+    yield high.replace(microsecond=0)

@@ -4,25 +4,18 @@ The rules behind the decisions here are in the docstring of `gateway.domain.pric
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from datetime import UTC, timedelta
-from decimal import ROUND_CEILING, Decimal
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from gateway.domain.pricing_model import CostPart, Line, Money, TaxAmount
-from gateway.domain.pricing_pieces import (
-    LONGEST_CUT_BY_THE_CLOCK,
-    SECONDS_PER_HOUR,
-    ZERO,
-    Amounts,
-    Cuts,
-    Piece,
-    Session,
-    Stretch,
-    seconds,
-    wall_times,
-)
+from gateway.domain.pricing_periods import PeriodsShown
+from gateway.domain.pricing_pieces import HOUR, KWH, SECOND, Cuts, Piece, Slot, Stretch, whole
 from gateway.domain.tariffs import (
     Moment,
     PriceComponent,
@@ -34,7 +27,6 @@ from gateway.domain.tariffs import (
 )
 
 _HUNDRED = Decimal(100)
-_WH_PER_KWH = Decimal(1000)
 _NUMBER = Decimal("1E-4")  # types.asciidoc: "numbers use 4 decimals"
 _QUANTITY = Decimal("1E-9")
 
@@ -49,6 +41,18 @@ _UNIT = {
     TariffDimension.ENERGY: "kWh",
     TariffDimension.TIME: "h",
     TariffDimension.PARKING_TIME: "h",
+}
+# How many of what is counted make one unit of the price, and one of step_size.
+_PER_UNIT = {
+    TariffDimension.FLAT: 1,
+    TariffDimension.ENERGY: KWH,
+    TariffDimension.TIME: HOUR,
+    TariffDimension.PARKING_TIME: HOUR,
+}
+_PER_STEP = {
+    TariffDimension.ENERGY: KWH // 1000,
+    TariffDimension.TIME: SECOND,
+    TariffDimension.PARKING_TIME: SECOND,
 }
 _CLAUSE = {
     TariffDimension.FLAT: "mod_tariffs TariffDimensionType FLAT: flat fee",
@@ -66,6 +70,7 @@ _STEP_SIZE_TOTAL = {
 }
 _RESERVATION_CLAUSE = "mod_tariffs TariffRestrictions reservation"
 _STEP_SIZE_CLAUSE = "mod_cdrs CDR object, step_size: once per session"
+_INTERPOLATED_CLAUSE = "mod_cdrs ChargingPeriod: interpolated"
 
 
 def round_money(amount: Decimal) -> Decimal:
@@ -79,42 +84,79 @@ def plain(quantity: Decimal) -> Decimal:
     return whole.quantize(Decimal(1)) if quantity == whole else quantity.normalize()
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class _Account:
-    """What one price component has to bill: kWh, seconds, or 1 for FLAT."""
+    """One price component of one element, as the key of what is counted for it."""
 
     element: int  # from 1, as people count
     component: PriceComponent
     part: CostPart
-    quantity: Decimal = ZERO
-    added_by_step_size: Decimal = ZERO
+    total: str  # that step_size rounds
 
 
-_Active = dict[TariffDimension, _Account]
+class _Active(NamedTuple):
+    """The components that count, at most one per dimension."""
+
+    flat: _Account | None = None
+    energy: _Account | None = None
+    time: _Account | None = None
+    parking: _Account | None = None
+
+
+class _Flow(NamedTuple):
+    """Current and power of a stretch, and between which of the tariff's limits they lie."""
+
+    current: Decimal | None
+    power: Decimal | None
+    bands: tuple[int | None, int | None]
+
+
+_UNKNOWN = "unknown from {} s on: not matched"
+_NOTHING = _Active()
+_NO_BANDS = (None, None)
+_Place = tuple[Slot, tuple[int | None, int | None]]
+_FIELD = {
+    TariffDimension.FLAT: "flat",
+    TariffDimension.ENERGY: "energy",
+    TariffDimension.TIME: "time",
+    TariffDimension.PARKING_TIME: "parking",
+}
 _Accounts = tuple[TariffElement, tuple[_Account, ...]]
 
 
 class Tally:
-    """Walks through a session and keeps the account of every component that becomes active."""
+    """Walks through a session and counts what falls to every component that becomes active.
 
-    def __init__(self, tariff: Tariff, session: Session) -> None:
+    To add a stretch costs the same however many there were before it.
+    """
+
+    def __init__(self, tariff: Tariff, begin: datetime, time_zone: str) -> None:
         self.priced = True
+        self.shown = PeriodsShown(begin.astimezone(UTC))
         self._tariff = tariff
-        self._cuts = Cuts(tariff, session)
-        self._session = session
-        self._begin = session.usage.start.astimezone(UTC)
-        self._zone = ZoneInfo(session.usage.time_zone)
-        every = [_accounts(n, each) for n, each in enumerate(tariff.elements, start=1)]
-        self._elements = {
-            False: [each for each in every if each[0].restrictions.reservation is None],
-            True: _reservation_elements(every, expired=session.is_only_reserved),
-        }
-        self._used: dict[_Account, None] = {}  # in order of first use
+        self._begin = begin.astimezone(UTC)
+        self._zone = ZoneInfo(time_zone)
+        self._cuts = Cuts(tariff, self._begin, self._zone)
+        self._elements = _accounts(tariff)
+        self._charging_start: int | None = None
+        self._waiting: tuple[Stretch, ...] = ()  # reserved, and not yet known whether it expires
+        self._active: dict[tuple[_Place, bool], _Active] = {}
+        self._counted: dict[_Account, int] = {}  # in order of first use
         self._flat: dict[CostPart, _Account] = {}
         self._last: dict[str, _Account] = {}  # last used, per total that step_size rounds
-        self._active: dict[tuple[object, ...], _Active] = {}
+        self._interpolated: dict[_Account, dict[str, None]] = {}
         self._notes: dict[str, None] = {}
-        self._note_what_the_clock_cannot_cut()
+
+    def branch(self) -> "Tally":
+        """Give one that goes its own way from here."""
+        tally = copy(self)
+        tally._counted = {**self._counted}
+        tally._flat = {**self._flat}
+        tally._last = {**self._last}
+        tally._interpolated = {key: {**texts} for key, texts in self._interpolated.items()}
+        tally._notes = {**self._notes}
+        tally.shown = self.shown.branch()
+        return tally
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -122,124 +164,185 @@ class Tally:
         return tuple(self._notes)
 
     def add(self, stretch: Stretch) -> None:
-        """Charge one stretch; they come in order."""
-        if stretch.tariff_id is not None and stretch.tariff_id.lower() != self._tariff.id.lower():
-            self.priced = False
-            self._note(f"use under tariff {stretch.tariff_id} is not priced by {self._tariff.id}")
-            return
-        current = stretch.current if self._cuts.currents else None
-        power = stretch.power if self._cuts.powers else None
-        self._note_unknown(stretch, current, power)
-        cuts = self._cuts.within(stretch)
-        for cut in cuts:
-            if cut.energy is not None:
-                self._note(f"cut at {plain(cut.energy)} kWh, interpolated within its period")
-        bands = _band(self._cuts.currents, current), _band(self._cuts.powers, power)
-        for piece in self._cuts.pieces(stretch, cuts):
-            if piece.amounts.reserved:
-                active = self._active_at(piece, current, power, bands, reserved=True)
-                self._charge_flat(active)
-                self._charge(active, TariffDimension.TIME, piece.amounts.reserved)
-            if not stretch.is_reservation:
-                active = self._active_at(piece, current, power, bands, reserved=False)
-                self._charge_flat(active)
-                self._charge_used(active, piece.amounts)
+        """Charge one stretch; they come in order.
 
-    def lines(self) -> list[Line]:
+        Whether a reservation expires is known when the session begins or when all is over; until
+        then it waits.
+        """
+        if self._charging_start is None:
+            if stretch.is_reservation:
+                self._waiting = (*self._waiting, stretch)
+                return
+            self._charging_start = stretch.start
+            self._cuts = self._cuts.begun(stretch.start)
+            self._charge_waiting(expired=False)
+        self._charge_stretch(stretch, expired=False)
+
+    def end(self) -> list[Line]:
         """Round up by step_size and write one line per component, in order of first use."""
-        for last in self._last.values():
-            _apply_step_size(last, [each for each in self._used if _same_total(each, last)])
-        return [_line(account, self._tariff.tax_included) for account in self._used]
+        if self._waiting:
+            self._charge_waiting(expired=True)
+        added = {each: _added_by_step_size(each, self._counted) for each in self._last.values()}
+        return [
+            _line(
+                account,
+                used,
+                added.get(account, 0),
+                tuple(self._interpolated.get(account, ())),
+                self._tariff.tax_included,
+            )
+            for account, used in self._counted.items()
+        ]
 
-    def _active_at(
-        self,
-        piece: Piece,
-        current: Decimal | None,
-        power: Decimal | None,
-        bands: tuple[int | None, int | None],
-        *,
-        reserved: bool,
-    ) -> _Active:
-        """Find the active components; between two cuts and within a band they are the same."""
-        slot = bisect_right(self._cuts.offsets, piece.start)
-        level = bisect_right(self._cuts.energies, piece.energy)
-        key = (slot, level, bands, reserved)
-        if key not in self._active:
-            self._active[key] = self._look_up(piece, current, power, reserved=reserved)
-        return self._active[key]
+    def _charge_waiting(self, *, expired: bool) -> None:
+        waiting, self._waiting = self._waiting, ()
+        self._active = {}  # what was looked up before holds no more, and is another branch's
+        for stretch in waiting:
+            self._charge_stretch(stretch, expired=expired)
 
-    def _look_up(
-        self, piece: Piece, current: Decimal | None, power: Decimal | None, *, reserved: bool
+    def _charge_stretch(self, stretch: Stretch, *, expired: bool) -> None:
+        tariff_id = stretch.tariff_id
+        if tariff_id is not None and tariff_id.lower() != self._tariff.id.lower():
+            self.priced = False
+            self._note(f"use under tariff {tariff_id} is not priced by {self._tariff.id}")
+            self.shown.add(stretch, whole(stretch), None, None, None)
+            return
+        stop_at = self._cuts.stop_at
+        if stop_at is not None and stretch.end > stop_at:
+            self._note("longer than a year: periods are not cut at times of day")
+        flow, used = self._flow(stretch), not stretch.is_reservation
+        pieces = self._cuts.pieces(stretch)
+        active: list[_Active] = []
+        for piece in pieces:
+            place = (self._cuts.slot(piece.start, piece.energy), flow.bands)
+            active.append(self._charge_piece(piece, place, flow, used=used, expired=expired))
+            self.shown.add(stretch, piece, place, flow.current, flow.power)
+        if len(pieces) > 1:
+            self._tell_what_is_interpolated(stretch, pieces, active)
+
+    def _flow(self, stretch: Stretch) -> _Flow:
+        """Give current and power, and note where the tariff asks in vain."""
+        currents, powers = self._cuts.currents, self._cuts.powers
+        current = stretch.current if currents or stretch.flow else None
+        power = stretch.power if powers or stretch.flow else None
+        if not currents and not powers:
+            return _Flow(current, power, _NO_BANDS)
+        if currents and current is None:
+            self._note(f"current {_UNKNOWN.format(plain(Decimal(stretch.start) / SECOND))}")
+        if powers and power is None:
+            self._note(f"power {_UNKNOWN.format(plain(Decimal(stretch.start) / SECOND))}")
+        return _Flow(current, power, (_band(currents, current), _band(powers, power)))
+
+    def _charge_piece(
+        self, piece: Piece, place: _Place, flow: _Flow, *, used: bool, expired: bool
     ) -> _Active:
-        # "the first Tariff Element with a Price Component for that dimension in the list with
-        # matching Tariff Restrictions will be used"
-        begin = ZERO if reserved else self._session.charging_start
-        elapsed = timedelta(microseconds=int(piece.start.scaleb(6)))
-        moment = Moment(
-            local=(self._begin + elapsed).astimezone(self._zone),
-            duration=piece.start - begin,
-            energy=piece.energy,
-            current=current,
-            power=power,
-        )
-        active: _Active = {}
-        for element, accounts in self._elements[reserved]:
-            if element.restrictions.match(moment):
-                for account in accounts:
-                    active.setdefault(account.component.type, account)
+        amounts, active = piece.amounts, _NOTHING
+        if amounts.reserved:
+            active = self._active_at(place, piece, flow, reserved=True, expired=expired)
+            self._charge_flat(active.flat)
+            self._charge(active.time, amounts.reserved)
+        if used:
+            active = self._active_at(place, piece, flow, reserved=False, expired=expired)
+            self._charge_flat(active.flat)
+            if amounts.energy:
+                self._charge(active.energy, amounts.energy)
+            if amounts.charging:
+                self._charge(active.time, amounts.charging)
+            if amounts.parking:
+                self._charge(active.parking, amounts.parking)
         return active
 
-    def _charge_used(self, active: _Active, amounts: Amounts) -> None:
-        self._charge(active, TariffDimension.ENERGY, amounts.energy)
-        self._charge(active, TariffDimension.TIME, amounts.charging)
-        self._charge(active, TariffDimension.PARKING_TIME, amounts.parking)
+    def _active_at(
+        self, place: _Place, piece: Piece, flow: _Flow, *, reserved: bool, expired: bool
+    ) -> _Active:
+        """Find the active components; between two cuts and within a band they are the same."""
+        key = (place, reserved)
+        active = self._active.get(key)
+        if active is None:
+            active = self._look_up(piece, flow, reserved=reserved, expired=expired)
+            self._active[key] = active
+        return active
 
-    def _charge(self, active: _Active, dimension: TariffDimension, quantity: Decimal) -> None:
-        account = active.get(dimension)
-        if account is None or not quantity:
-            return
-        account.quantity += quantity
-        self._used[account] = None
-        self._last[_STEP_SIZE_TOTAL[account.part]] = account
+    def _look_up(self, piece: Piece, flow: _Flow, *, reserved: bool, expired: bool) -> _Active:
+        # "the first Tariff Element with a Price Component for that dimension in the list with
+        # matching Tariff Restrictions will be used"
+        begin = 0 if reserved else self._charging_start or 0
+        moment = Moment(
+            local=(self._begin + timedelta(microseconds=piece.start)).astimezone(self._zone),
+            duration=Decimal(piece.start - begin) / SECOND,
+            energy=Decimal(piece.energy) / KWH,
+            current=flow.current,
+            power=flow.power,
+        )
+        found: dict[str, _Account] = {}
+        for element, accounts in self._candidates(reserved=reserved, expired=expired):
+            if element.restrictions.match(moment):
+                for account in accounts:
+                    found.setdefault(_FIELD[account.component.type], account)
+        return _Active(**found)
 
-    def _charge_flat(self, active: _Active) -> None:
-        account = active.get(TariffDimension.FLAT)
+    def _candidates(self, *, reserved: bool, expired: bool) -> list[_Accounts]:
+        """List the elements for use, or for a reservation, RESERVATION_EXPIRES first if it did."""
+        if not reserved:
+            return self._elements.get(None, [])
+        reserving = self._elements.get(ReservationRestriction.RESERVATION, [])
+        if not expired:
+            return reserving
+        return [*self._elements.get(ReservationRestriction.RESERVATION_EXPIRES, []), *reserving]
+
+    def _charge(self, account: _Account | None, amount: int) -> None:
         if account is None:
+            return
+        self._counted[account] = self._counted.get(account, 0) + amount
+        self._last[account.total] = account
+
+    def _charge_flat(self, account: _Account | None) -> None:
+        if account is None or account in self._counted:
             return
         charged = self._flat.setdefault(account.part, account)
         if charged is account:
-            account.quantity = Decimal(1)
-            self._used[account] = None
+            self._counted[account] = 1
         else:
             self._note(
                 f"FLAT of element {account.element} is not charged on top of that of element"
                 f" {charged.element}: once per session"
             )
 
-    def _note_unknown(
-        self, stretch: Stretch, current: Decimal | None, power: Decimal | None
+    def _tell_what_is_interpolated(
+        self, stretch: Stretch, pieces: Sequence[Piece], active: Sequence[_Active]
     ) -> None:
-        for what, limits, value in (
-            ("current", self._cuts.currents, current),
-            ("power", self._cuts.powers, power),
-        ):
-            if limits and value is None:
-                self._note(f"{what} unknown from {plain(stretch.start)} s on: not matched")
-
-    def _note_what_the_clock_cannot_cut(self) -> None:
-        asked = any(wall_times(element.restrictions) for element in self._tariff.elements)
-        if asked and self._session.end > seconds(LONGEST_CUT_BY_THE_CLOCK):
-            self._note("longer than a year: periods are not cut at times of day")
+        """Where a cut within a period changes a price, name what no meter has read there."""
+        for piece, (before, after) in zip(pieces[1:], pairwise(active), strict=True):
+            told = "energy at a moment between readings"
+            if piece.cut_at is not None:
+                reached = f"{plain(Decimal(piece.cut_at) / KWH)} kWh"
+                told = f"moment of {reached}"
+            changed = [
+                *_changed(before.energy, after.energy, stretch.amounts.energy),
+                *_changed(before.time, after.time, piece.cut_at is not None),
+                *_changed(before.parking, after.parking, piece.cut_at is not None),
+            ]
+            for account in changed:
+                self._interpolated.setdefault(account, {})[told] = None
+            if changed and piece.cut_at is not None:
+                self._note(f"cut at {reached}, interpolated within its period")
 
     def _note(self, text: str) -> None:
         self._notes[text] = None
 
 
-def _accounts(number: int, element: TariffElement) -> _Accounts:
-    return element, tuple(
-        _Account(number, component, _part(element, component.type))
-        for component in element.price_components
-    )
+def _accounts(tariff: Tariff) -> dict[ReservationRestriction | None, list[_Accounts]]:
+    """Give every element its accounts: those for use, and those for reservations by kind."""
+    of_kind: dict[ReservationRestriction | None, list[_Accounts]] = {}
+    for number, element in enumerate(tariff.elements, start=1):
+        accounts = tuple(_account(number, element, each) for each in element.price_components)
+        of_kind.setdefault(element.restrictions.reservation, []).append((element, accounts))
+    return of_kind
+
+
+def _account(number: int, element: TariffElement, component: PriceComponent) -> _Account:
+    part = _part(element, component.type)
+    return _Account(number, component, part, _STEP_SIZE_TOTAL.get(part, ""))
 
 
 def _part(element: TariffElement, dimension: TariffDimension) -> CostPart:
@@ -250,58 +353,51 @@ def _part(element: TariffElement, dimension: TariffDimension) -> CostPart:
     return _PART[dimension]
 
 
-def _reservation_elements(every: Iterable[_Accounts], *, expired: bool) -> list[_Accounts]:
-    """List what prices a reservation, RESERVATION_EXPIRES first and only if it expired."""
-    of_kind: dict[ReservationRestriction | None, list[_Accounts]] = {}
-    for element, accounts in every:
-        of_kind.setdefault(element.restrictions.reservation, []).append((element, accounts))
-    expiring = of_kind.get(ReservationRestriction.RESERVATION_EXPIRES, []) if expired else []
-    return [*expiring, *of_kind.get(ReservationRestriction.RESERVATION, [])]
-
-
 def _band(limits: Sequence[Decimal], value: Decimal | None) -> int | None:
     return None if value is None else bisect_right(limits, value)
+
+
+def _changed(
+    before: _Account | None, after: _Account | None, matters: int | bool
+) -> Iterator[_Account]:
+    if matters and before is not after:
+        yield from (each for each in (before, after) if each is not None)
 
 
 def _same_total(account: _Account, last: _Account) -> bool:
     return account.part is last.part and account.component.type is last.component.type
 
 
-def _apply_step_size(last: _Account, accounts: Iterable[_Account]) -> None:
-    """Round the total of `accounts` up to a multiple of the last one's step, and add it there.
+def _added_by_step_size(last: _Account, counted: Mapping[_Account, int]) -> int:
+    """Tell how much rounds the total up to a multiple of the last one's step.
 
     mod_cdrs: "only the total amount of energy or time is used in calculations with step_size";
     mod_tariffs: "added to the last period with a Price Component with a time-based dimension".
     """
-    is_energy = last.component.type is TariffDimension.ENERGY
-    step = Decimal(last.component.step_size) / (_WH_PER_KWH if is_energy else 1)
-    total = sum((each.quantity for each in accounts), ZERO)
-    if step > 0 and total > 0:
-        steps = (total / step).to_integral_value(ROUND_CEILING)
-        last.added_by_step_size = steps * step - total
-        last.quantity += last.added_by_step_size
+    step = last.component.step_size * _PER_STEP[last.component.type]
+    total = sum(amount for account, amount in counted.items() if _same_total(account, last))
+    return -total % step if step and total > 0 else 0
 
 
-def _line(account: _Account, tax_included: TaxIncluded) -> Line:
-    component, unit = account.component, _UNIT[account.component.type]
-    quantity = max(account.quantity, ZERO)
-    per_unit = SECONDS_PER_HOUR if unit == "h" else Decimal(1)
+def _line(
+    account: _Account, used: int, added: int, interpolated: Iterable[str], included: TaxIncluded
+) -> Line:
+    component, billed = account.component, max(used + added, 0)
+    per_unit = _PER_UNIT[component.type]
     return Line(
         dimension=component.type,
-        quantity=plain((quantity / per_unit).quantize(_QUANTITY)),
-        unit=unit,
+        quantity=plain((Decimal(billed) / per_unit).quantize(_QUANTITY)),
+        unit=_UNIT[component.type],
         price=component.price,
         vat=component.vat,
-        amount=_taxed(component.price * quantity, per_unit, component.vat, tax_included),
-        clause=_clause(account),
-        description=_description(account),
+        amount=_taxed(component.price * billed, per_unit, component.vat, included),
+        clause=_clause(account, added, interpolated),
+        description=_description(account, used, added, interpolated),
         part=account.part,
     )
 
 
-def _taxed(
-    worth: Decimal, per_unit: Decimal, vat: Decimal | None, tax_included: TaxIncluded
-) -> Money:
+def _taxed(worth: Decimal, per_unit: int, vat: Decimal | None, tax_included: TaxIncluded) -> Money:
     """Tell price and tax of `worth / per_unit` apart (mod_tariffs PriceComponent, TaxIncluded).
 
     Each amount is one division, rounded once: an hour's third times three must be an hour, or a
@@ -316,24 +412,30 @@ def _taxed(
     return Money(price - tax if included else price, (TaxAmount("VAT", tax, vat),))
 
 
-def _clause(account: _Account) -> str:
+def _clause(account: _Account, added: int, interpolated: Iterable[str]) -> str:
     clauses = [_CLAUSE[account.component.type]]
     if account.part is CostPart.RESERVATION:
         clauses.append(_RESERVATION_CLAUSE)
-    if account.added_by_step_size:
+    if added:
         clauses.append(_STEP_SIZE_CLAUSE)
+    if interpolated:
+        clauses.append(_INTERPOLATED_CLAUSE)
     return "; ".join(clauses)
 
 
-def _description(account: _Account) -> str:
+def _description(account: _Account, used: int, added: int, interpolated: Iterable[str]) -> str:
     component = account.component
     text = f"{component.type} of element {account.element}"
     if account.part is CostPart.RESERVATION:
         text += ", for the reservation"
     if component.type is TariffDimension.FLAT:
         return text
-    unit, step = ("kWh", "Wh") if component.type is TariffDimension.ENERGY else ("s", "s")
-    text += f": {plain(account.quantity - account.added_by_step_size)} {unit} used"
-    if account.added_by_step_size:
+    per, unit, step = (
+        (KWH, "kWh", "Wh") if component.type is TariffDimension.ENERGY else (SECOND, "s", "s")
+    )
+    text += f": {plain(Decimal(used) / per)} {unit} used"
+    if added:
         text += f", total rounded up to the next {component.step_size} {step}"
+    if interpolated:
+        text += f", interpolated: {'; '.join(interpolated)}"
     return text

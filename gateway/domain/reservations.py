@@ -1,8 +1,10 @@
 """Reservations: a connector kept free for one driver, and what becomes of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from gateway.domain.commands import Command
 from gateway.domain.tokens import TokenType
@@ -34,11 +36,34 @@ class ReservedStart:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordered:
+    """What a partner's RESERVE_NOW said, beyond what the station is told.
+
+    `sender` is the eMSP (`DE*EMS`) and `reservation_id` its own number, which never reaches a
+    station: "The reservation_id ... SHALL NOT be sent directly to a Charge Point" (mod_commands
+    13.3.5). `token` is a canonical OCPI Token. `session_id` is the Session with status RESERVATION.
+    """
+
+    partner_id: str
+    sender: str
+    reservation_id: str
+    response_url: str
+    location_id: str
+    evse_uid: str
+    connector_id: str
+    token: Mapping[str, Any]
+    session_id: str
+    currency: str
+    authorization_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reservation:
     """One reservation of one charge point; `id` is what the station knows it by.
 
     `evse_id` None leaves the choice to the station. `status` is None until the station has
-    answered. `word` is the station's own word for how it ended.
+    answered. `word` is the station's own word for how it ended. `ordered` is the partner's part,
+    None for the operator's own.
     """
 
     id: int
@@ -51,6 +76,12 @@ class Reservation:
     status: ReservationStatus | None = None
     ended_at: datetime | None = None
     word: str | None = None
+    ordered: Ordered | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is kept free any more."""
+        return self.status not in (None, ReservationStatus.ACTIVE)
 
     def settled(
         self, status: ReservationStatus, at: datetime, word: str | None = None
@@ -69,7 +100,7 @@ class Reservation:
 
         One that a station tells of late, and that began before, is not.
         """
-        if self.status not in (None, ReservationStatus.ACTIVE):
+        if self.is_over:
             return False
         if self.evse_id not in (None, start.evse_id) or start.at < self.requested_at - _SKEW:
             return False

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
 from gateway.domain.commands import Command
-from gateway.domain.cost import DisplayText
+from gateway.domain.display_text import DisplayText
 from gateway.domain.pricing_tally import plain
 from gateway.domain.tariffs import (
     PriceComponent,

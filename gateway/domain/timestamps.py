@@ -15,9 +15,16 @@ def to_text(moment: datetime) -> str:
 def from_text(text: str) -> datetime:
     """Read an RFC 3339 time; without a zone it is UTC (OCPI types 1.5). Raises `ValueError`."""
     moment = datetime.fromisoformat(text.strip())
+    if moment.tzinfo is UTC:  # nearly always
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def to_milliseconds(moment: datetime) -> int:
     """Whole milliseconds since 1970, the precision that OCPI's DateTime carries."""
     return int(moment.timestamp() * 1000 // 1)
+
+
+def from_milliseconds(milliseconds: int) -> datetime:
+    """The moment of `to_milliseconds`."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

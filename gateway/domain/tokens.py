@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gateway.domain.display_text import DisplayText
+
 # How long a station may hold on to an answer that must not outlive the visit: from the card at
 # the reader to the start of the transaction.
 VISIT = timedelta(minutes=5)
@@ -91,7 +93,8 @@ class Authorization:
     `expires_at` is until when a station may hold on to it. `evse_uids` is where the owner lets
     the token charge, None: wherever; `evse_ids` is that in the numbers of the station, empty: at
     all of its EVSEs. `concurrent` is the word of an own token on several transactions at once,
-    None: it has none.
+    None: it has none. `session_id` is the Session that a reservation has begun for it. `info` is
+    "additional information to the EV driver" from the token's owner.
     """
 
     status: AuthorizationStatus
@@ -103,6 +106,8 @@ class Authorization:
     evse_uids: tuple[str, ...] | None = None
     evse_ids: tuple[int, ...] = ()
     concurrent: bool | None = None
+    session_id: str | None = None
+    info: DisplayText | None = None
 
     @property
     def accepted(self) -> bool:

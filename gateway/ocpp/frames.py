@@ -9,10 +9,11 @@ import re
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway import exact_json
 from gateway.domain import timestamps
+from gateway.domain.values import dataclass
 from gateway.ocpp import codec
 
 KEPT_FRAMES = 20
@@ -38,7 +39,8 @@ _OPENING = re.compile(r"(/files/[ud]/)[A-Za-z0-9_-]{20,}|(?<=://)[^/@\s\"]{1,200
 RECEIVED, SENT = "received", "sent"
 
 
-class _Kept(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Kept:
     """`shown`: the text that stands for a frame that was long; None while it is still to be made
     of the frame."""
 

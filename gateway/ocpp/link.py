@@ -193,9 +193,11 @@ class Link:
 
     def _read(self, data: bytes, is_text: bool) -> codec.Message:
         # OCPP-J is text: "valid JSON encoded with UTF-8" (4.1.2).
-        message: codec.Message = codec.Malformed(codec.Fault.FRAME, "a binary frame")
+        message: codec.Message
         if is_text:
             message = codec.read(data, self._dialect.kinds)
+        else:
+            message = codec.Malformed(codec.Fault.FRAME, "a binary frame")
         if type(message) is codec.Malformed:
             return self._leniency.read_again(self._state, data, is_text) or message
         return message

@@ -3,8 +3,11 @@
 `websockets` gives the protocol; its own reader hands every frame through a queue and a task,
 which costs more than all of our decoding, and its keepalive a second task per connection. Here a
 complete message goes straight from the transport's callback to `on_message`, and one sweep of the
-server pings the silent ones. This is the only module that relies on the inside of `websockets`:
-`process_event`, `data_received`, `connection_made` and `connection_lost` of its connection class.
+server pings the silent ones. A text that is one frame passes its parser by (`whole_frames`).
+
+This is the only module that relies on the inside of `websockets`: `process_event`,
+`data_received`, `connection_made` and `connection_lost` of its connection class, and where the
+parser of its protocol stands.
 """
 
 import asyncio
@@ -16,8 +19,10 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
+from websockets.streams import StreamReader
 
 from gateway.ocpp.handshake import tidied_request_line
+from gateway.ocpp.whole_frames import text_frame, text_of
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +30,8 @@ MAX_REQUEST_LINE = 8_192  # bytes, as in the parser below
 MAX_REASON = 40  # characters, so that it fits 123 bytes (RFC 6455 5.5) in any script
 MAX_FRAGMENTS = 256  # of one message; its size has its own bound
 MAX_UNSENT = 1 << 20  # bytes waiting for a station that does not read
+
+_AWAITS_FRAME = StreamReader.at_eof.__code__  # where the parser stands between two frames
 
 
 class ChargePointSocket(ServerConnection):
@@ -75,8 +82,24 @@ class ChargePointSocket(ServerConnection):
         self.pinged = None
         if self._request_line is not None:
             self._begin(data)
+            return
+        text = text_of(data)
+        if text is not None and self._may_pass_by(len(text)):
+            self._deliver(text, is_text=True)
         else:
             super().data_received(data)
+
+    def _may_pass_by(self, size: int) -> bool:
+        """Whether the parser would take one whole text now, and nothing else is begun."""
+        protocol = self.protocol
+        if self._fragments is not None or protocol.state is not State.OPEN:
+            return False
+        if protocol.max_message_size is not None and size > protocol.max_message_size:
+            return False
+        # the generator of the handshake waits in that of the frames, and that in one for bytes
+        frames = getattr(protocol.parser, "gi_yieldfrom", None)
+        waits = getattr(frames, "gi_yieldfrom", None)
+        return getattr(waits, "gi_code", None) is _AWAITS_FRAME
 
     def _begin(self, data: bytes) -> None:
         """Hold the first line back until it is complete, to mend what the parser would refuse."""
@@ -159,8 +182,11 @@ class ChargePointSocket(ServerConnection):
         """
         if not self.is_open:
             return False
-        self.protocol.send_text(data)
-        self.send_data()
+        if self.protocol.extensions:
+            self.protocol.send_text(data)
+            self.send_data()
+        else:
+            self.transport.write(text_frame(data))
         if self.transport.get_write_buffer_size() > MAX_UNSENT:
             log.warning("station does not read", remote=self.remote_address)
             self.transport.abort()

@@ -204,6 +204,8 @@ def bounded(value: Decimal) -> Decimal | None:
 
 def in_base_unit(value: Decimal, unit: str | None, multiplier: int = 0) -> Decimal | None:
     """The value in Wh, W, A, V or percent."""
+    if unit not in _KILO and not multiplier:
+        return value
     exponent = multiplier + (3 if unit in _KILO else 0)
     if not exponent:
         return value

@@ -25,7 +25,7 @@ names. Only commands that Redis 7.0 and Valkey 9 both have are used.
 from gateway.store.bus import Bus, Lease
 from gateway.store.change import Change, Fence
 from gateway.store.charge_points import ChargePointRegistry
-from gateway.store.documents import Documents, Page, PageQuery
+from gateway.store.documents import Documents, Page, PageQuery, StoredPage
 from gateway.store.errors import (
     BusError,
     BusRefused,
@@ -38,6 +38,8 @@ from gateway.store.errors import (
 )
 from gateway.store.evse_states import EvseLive, EvseStates
 from gateway.store.owed import Owed
+from gateway.store.parties import PartyRecord
+from gateway.store.partner_objects import OwnedObject, PartnerObjects
 from gateway.store.partners import PartnerRecords
 from gateway.store.remote_starts import RemoteStarts
 from gateway.store.stations import Route, Stations
@@ -61,9 +63,12 @@ __all__ = [
     "KnownToken",
     "Lease",
     "Owed",
+    "OwnedObject",
     "Page",
     "PageQuery",
+    "PartnerObjects",
     "PartnerRecords",
+    "PartyRecord",
     "PartyStore",
     "RemoteStarts",
     "Route",
@@ -72,6 +77,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreUnavailable",
+    "StoredPage",
     "TokenBook",
     "Transactions",
 ]

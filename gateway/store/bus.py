@@ -137,6 +137,11 @@ class Bus:
         finally:
             del self._replies[number]
 
+    async def reaches(self, node_id: str) -> bool:
+        """Whether a node is listening to requests now: one that was killed no longer does."""
+        _, listening = await self._server.command("PUBSUB", "NUMSUB", keys.node(node_id))
+        return int(listening) > 0
+
     async def lease(self, name: str, ttl: float) -> Lease | None:
         """Take a lease for `ttl` seconds; None while another node has it.
 

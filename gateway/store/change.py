@@ -83,9 +83,17 @@ class Change:
         """Remove a member of a sorted set."""
         self._writes += ("ZREM", self._index(key), 1, member)
 
-    def number(self, key: str, counter: str, member: str) -> None:
-        """Unless the member has a score: count up, and make the number its score."""
-        self._writes += ("number", self._index(key), 2, self._index(counter), member)
+    def number(self, key: str, counter: str, withdrawn: str, member: str) -> None:
+        """Unless the member has a score: give it the one it had before, else count up.
+
+        `withdrawn` is where `withdraw` has put it.
+        """
+        indexes = self._index(counter), self._index(withdrawn)
+        self._writes += ("number", self._index(key), 3, *indexes, member)
+
+    def withdraw(self, key: str, withdrawn: str, member: str) -> None:
+        """Remove a member of a sorted set, but keep its score for `number`."""
+        self._writes += ("withdraw", self._index(key), 2, self._index(withdrawn), member)
 
     def sadd(self, key: str, member: str) -> None:
         """Add a member to a set."""
@@ -94,8 +102,8 @@ class Change:
     def rpush(self, key: str, *values: Value, cap: int | None = None) -> None:
         """Append to a list; with `cap`, keep only so many of its last elements."""
         index = self._index(key)
-        for first in range(0, len(values), _MAX_ARGUMENTS):
-            piece = values[first : first + _MAX_ARGUMENTS]
+        while values:
+            piece, values = values[:_MAX_ARGUMENTS], values[_MAX_ARGUMENTS:]
             self._writes += ("RPUSH", index, len(piece), *piece)
         if cap is not None:
             self._writes += ("LTRIM", index, 2, -cap, -1)
@@ -113,7 +121,8 @@ class Change:
         version = self._index(self.party_keys.owed_version)
         for partner_id in partner_ids:
             owed = self._index(self.party_keys.owed(partner_id))
-            self._writes += ("owe", owed, 2, version, str(ref))
+            since = self._index(self.party_keys.owed_since(partner_id))
+            self._writes += ("owe", owed, 3, version, since, str(ref))
             self._owed_to.add(partner_id)
 
     def publish(self, topic: str, message: object) -> None:

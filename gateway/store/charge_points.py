@@ -48,7 +48,7 @@ class ChargePointRegistry:
             record = change(_record(identity, exact_json.loads(read)))
             put = exact_json.dumps(_document(record))
             if put == read or await self._server.script(
-                scripts.CHARGE_POINT_REPLACE, [CHARGE_POINTS], identity, read, put
+                scripts.RECORD_REPLACE, [CHARGE_POINTS], identity, read, put
             ):
                 return record
         raise StoreUnavailable("the charge point's record is being changed by many at once")

@@ -24,16 +24,36 @@ for number = 1, tonumber(argv[2]) do
   at = at + 3
 end
 local last = #argv
+local now
 while at < last do
   local name, key, count = argv[at], keys[tonumber(argv[at + 1])], tonumber(argv[at + 2])
   if name == 'number' then
-    -- counter's key index, member: the first time, the next number becomes the member's score
-    if not call('ZSCORE', key, argv[at + 4]) then
-      call('ZADD', key, call('INCR', keys[tonumber(argv[at + 3])]), argv[at + 4])
+    -- counter's key index, key index of those withdrawn, member: the first time, the next number
+    -- becomes the member's score, and stays so when it comes back
+    local member = argv[at + 5]
+    if not call('ZSCORE', key, member) then
+      local withdrawn = keys[tonumber(argv[at + 4])]
+      local number = call('ZSCORE', withdrawn, member)
+      if number then
+        call('ZREM', withdrawn, member)
+      else
+        number = call('INCR', keys[tonumber(argv[at + 3])])
+      end
+      call('ZADD', key, number, member)
+    end
+  elseif name == 'withdraw' then
+    -- key index of those withdrawn, member
+    local number = call('ZSCORE', key, argv[at + 4])
+    if number then
+      call('ZADD', keys[tonumber(argv[at + 3])], number, argv[at + 4])
+      call('ZREM', key, argv[at + 4])
     end
   elseif name == 'owe' then
-    -- counter's key index, member: always the next number
-    call('ZADD', key, call('INCR', keys[tonumber(argv[at + 3])]), argv[at + 4])
+    -- counter's key index, key index of since when, member: always the next number
+    now = now or call('TIME')
+    call('ZADD', key, call('INCR', keys[tonumber(argv[at + 3])]), argv[at + 5])
+    call('ZADD', keys[tonumber(argv[at + 4])], 'NX', now[1] * 1000 + math.floor(now[2] / 1000),
+      argv[at + 5])
   elseif name == 'publish' then
     call('PUBLISH', argv[at + 3], argv[at + 4])
   else

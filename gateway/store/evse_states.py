@@ -28,11 +28,15 @@ class EvseStates:
 
     async def get_many(self, refs: Sequence[tuple[str, str]]) -> list[EvseLive | None]:
         """One entry per reference, None where nothing was ever reported."""
+        return [None if value is None else evse_live(value) for value in await self.stored(refs)]
+
+    async def stored(self, refs: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        """The same as text that `evse_live` reads."""
         if not refs:
             return []
         fields = [evse_field(location_id, evse_uid) for location_id, evse_uid in refs]
-        values = await self._server.command("HMGET", self._key, *fields)
-        return [_live(value) for value in values]
+        values: list[bytes | None] = await self._server.command("HMGET", self._key, *fields)
+        return values
 
     def put(
         self,
@@ -51,8 +55,7 @@ class EvseStates:
         change.hdel(self._key, evse_field(location_id, evse_uid))
 
 
-def _live(value: bytes | None) -> EvseLive | None:
-    if value is None:
-        return None
+def evse_live(value: bytes) -> EvseLive:
+    """A stored state."""
     status, last_updated = exact_json.loads(value)
     return EvseLive(status, from_text(last_updated))

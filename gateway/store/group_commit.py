@@ -110,6 +110,7 @@ class GroupCommit:
         max_back_off: float = 2.0,
     ) -> None:
         self._open_wire = connect
+        self._loop = asyncio.get_running_loop()  # to ask for it is a system call
         self._batch_deadline = batch_deadline
         self._connect_deadline = connect_deadline
         self._max_batch = max_batch
@@ -148,14 +149,19 @@ class GroupCommit:
         return self._why_down is None
 
     async def commit(self, change: Change) -> None:
-        """Return when the server has confirmed; raises Fenced, Conflict, StoreUnavailable."""
+        """Return when the server has confirmed; raises Fenced, Conflict, StoreUnavailable.
+
+        A change without writes is confirmed at once.
+        """
+        if not change:
+            return
         if self._why_down is not None:
             _UNAVAILABLE.inc()
             raise StoreUnavailable(self._why_down)
         if len(self._pending) >= self._max_pending:
             _UNAVAILABLE.inc()
             raise StoreUnavailable(f"{self._max_pending} changes are waiting already")
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = self._loop.create_future()
         # packed here, so that what cannot be packed fails its own caller only
         self._pending.append(_Entry(change, pack(change.command()), future))
         self._wake.set()

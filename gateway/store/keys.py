@@ -16,6 +16,7 @@ PREFIX = "gw:"
 SCHEMA = "gw:schema"
 CHARGE_POINTS = "gw:charge-points"
 PARTNERS = "gw:partners"
+PARTIES = "gw:parties"
 CERTIFICATE_AUTHORITY = "gw:certificates:authority"
 ISSUED_CERTIFICATES = "gw:certificates:issued"
 CERTIFICATE_EXPIRIES = "gw:certificates:expiries"
@@ -57,6 +58,36 @@ def bus(topic: str) -> str:
 def node(node_id: str) -> str:
     """The channel that one node alone hears."""
     return f"gw:node:{escape(node_id)}"
+
+
+def hub_clients(partner_id: str) -> str:
+    """Hash: the ClientInfo objects of one hub, by party and role."""
+    return f"gw:hub-clients:{escape(partner_id)}"
+
+
+def token_pull(partner_id: str) -> str:
+    """Hash: how the pulls of a partner's tokens stand."""
+    return f"{_TOKENS}pull:{escape(partner_id)}"
+
+
+def partner_objects(kind: str) -> str:
+    """Hash: the objects of one kind that partners own, by owner and id."""
+    return f"gw:{{{kind}}}:objects"
+
+
+def partner_objects_order(kind: str, owner: str | None = None) -> str:
+    """Sorted set: the fields of those objects by last update; of one owner, or all."""
+    return f"gw:{{{kind}}}:order" + (f":{escape(owner)}" if owner is not None else "")
+
+
+def partner_object_references(kind: str) -> str:
+    """Hash: the field of the last object of an owner that has a reference."""
+    return f"gw:{{{kind}}}:references"
+
+
+def owned_field(owner: str, id: str) -> str:
+    """The field of one object of a partner; ids are CiStrings."""
+    return f"{escape(owner)}/{escape(folded(id))}"
 
 
 def lease(name: str) -> str:
@@ -104,6 +135,16 @@ def token_field(token_type: str, owner: Party | None) -> str:
     return f"{escape(token_type)}/{owner}" if owner else escape(token_type)
 
 
+def delivery_standing(partner_id: str) -> str:
+    """How the deliveries to a partner stand: its back-off, its last success and error."""
+    return f"gw:delivery:{escape(partner_id)}"
+
+
+def delivery_outcomes(partner_id: str) -> str:
+    """Hash: how many pushes were tried and delivered, by hour."""
+    return f"gw:delivery:{escape(partner_id)}:outcomes"
+
+
 class PartyKeys:
     """The keys of one party; all within its slot."""
 
@@ -111,6 +152,7 @@ class PartyKeys:
         self.prefix = f"gw:{{{party}}}:"
         prefix = self.prefix
         self.epochs = prefix + "epochs"
+        self.nodes = prefix + "nodes"
         self.evses = prefix + "evses"
         self.transactions = prefix + "transactions"
         self.transactions_progress = prefix + "transactions:progress"
@@ -118,6 +160,9 @@ class PartyKeys:
         self.transaction_sites = prefix + "transactions:sites"
         self.transactions_by_session = prefix + "transactions:by-session"
         self.transactions_awaiting = prefix + "transactions:awaiting"
+        self.ordered_reservations = prefix + "reservations:ordered"
+        self.reservations_due = prefix + "reservations:due"
+        self.charging_preferences = prefix + "charging-preferences"
         self.owed_version = prefix + "owed-version"
         self.baseline = prefix + "baseline"
 
@@ -134,6 +179,12 @@ class PartyKeys:
         if partner_id is None:
             return f"{self.prefix}{kind}:order"
         return f"{self.prefix}{kind}:order:{escape(partner_id)}"
+
+    def documents_withdrawn(self, kind: str, partner_id: str | None = None) -> str:
+        """Sorted set: the numbers of what is no longer in `documents_order`."""
+        if partner_id is None:
+            return f"{self.prefix}{kind}:withdrawn"
+        return f"{self.prefix}{kind}:withdrawn:{escape(partner_id)}"
 
     def documents_updated(self, kind: str) -> str:
         """Sorted set: folded ids by last_updated in milliseconds."""
@@ -191,6 +242,14 @@ class PartyKeys:
         """Sorted set: objects that the partner has not got yet, by version."""
         return f"{self.prefix}owed:{escape(partner_id)}"
 
+    def owed_since(self, partner_id: str) -> str:
+        """Sorted set: the same objects by the time in milliseconds since when they are owed."""
+        return f"{self.prefix}owed-since:{escape(partner_id)}"
+
+    def parked(self, partner_id: str) -> str:
+        """Hash: objects that wait for a party behind this hub, each with that party."""
+        return f"{self.prefix}parked:{escape(partner_id)}"
+
     def known(self, partner_id: str) -> str:
         """Hash: object -> what the partner acknowledged of it."""
         return f"{self.prefix}known:{escape(partner_id)}"
@@ -198,6 +257,11 @@ class PartyKeys:
     def refused(self, partner_id: str) -> str:
         """List: the last objects that the partner refused for good."""
         return f"{self.prefix}refused:{escape(partner_id)}"
+
+
+def ordered_field(partner_id: str, sender: str, reservation_id: str) -> str:
+    """The field of one partner's reservation; its id is a CiString, unique for its sender."""
+    return f"{escape(partner_id)}/{escape(sender)}/{escape(folded(reservation_id))}"
 
 
 def evse_field(location_id: str, evse_uid: str) -> str:

@@ -27,7 +27,7 @@ class RemoteStarts:
         )
 
     async def list(self, identity: str) -> list[tuple[str, dict[str, Any]]]:
-        """Those that are still good, with their keys."""
+        """Those that are still good, with their keys; the one that lasts longest first."""
         found = await self._server.script(
             scripts.REMOTE_START_LIST, [self._keys.remote_starts(identity)]
         )

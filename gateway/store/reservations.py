@@ -1,10 +1,17 @@
-"""Reservations of one party's charge points, by the number that the station knows them by."""
+"""Reservations of one party's charge points, by the number that the station knows them by.
 
+A partner's own id is only a way to that number: two partners may use the same one (mod_commands
+13.3.5: "unique and is not used by another Sender").
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from gateway import exact_json
+from gateway.domain.timestamps import to_milliseconds
 from gateway.store.change import Change
-from gateway.store.keys import PartyKeys
+from gateway.store.keys import PartyKeys, ordered_field, transaction_field, transaction_of
 from gateway.store.server import Server
 
 
@@ -51,6 +58,80 @@ class Reservations:
     def remove(self, change: Change, identity: str, reservation_id: int) -> None:
         """Forget one."""
         change.hdel(self._keys.reservations(identity), str(reservation_id))
+
+    # --- partners' own ids ----------------------------------------------------------------
+
+    async def ordered(
+        self, partner_id: str, sender: str, reservation_id: str
+    ) -> tuple[str, int] | None:
+        """Charge point and number of a partner's reservation, the last one with this id."""
+        field = ordered_field(partner_id, sender, reservation_id)
+        stored = await self._server.command("HGET", self._keys.ordered_reservations, field)
+        if stored is None:
+            return None
+        identity, number = exact_json.loads(stored)
+        return str(identity), int(number)
+
+    def order(
+        self,
+        change: Change,
+        partner_id: str,
+        sender: str,
+        reservation_id: str,
+        place: tuple[str, int],
+    ) -> None:
+        """Remember where a partner's reservation is."""
+        field = ordered_field(partner_id, sender, reservation_id)
+        change.hset(self._keys.ordered_reservations, field, exact_json.dumps(list(place)))
+
+    def expect_order(
+        self,
+        change: Change,
+        partner_id: str,
+        sender: str,
+        reservation_id: str,
+        place: tuple[str, int] | None,
+    ) -> None:
+        """A `Conflict` if a partner's id no longer means what `ordered` has said."""
+        field = ordered_field(partner_id, sender, reservation_id)
+        if place is None:
+            change.expect_absent(self._keys.ordered_reservations, field)
+        else:
+            place_text = exact_json.dumps(list(place))
+            change.expect(self._keys.ordered_reservations, field, place_text)
+
+    def forget_order(
+        self, change: Change, partner_id: str, sender: str, reservation_id: str
+    ) -> None:
+        """Forget it."""
+        field = ordered_field(partner_id, sender, reservation_id)
+        change.hdel(self._keys.ordered_reservations, field)
+
+    # --- those that end by themselves -----------------------------------------------------
+
+    def wait(
+        self, change: Change, identity: str, reservation_id: int, until: datetime | None
+    ) -> None:
+        """Have a reservation looked at again at a moment by our clock; None: no longer."""
+        field = transaction_field(identity, str(reservation_id))
+        if until is None:
+            change.zrem(self._keys.reservations_due, field)
+        else:
+            change.zadd(self._keys.reservations_due, field, to_milliseconds(until))
+
+    async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, int]]:
+        """Charge point and number of those whose moment has come."""
+        fields = await self._server.command(
+            "ZRANGEBYSCORE",
+            self._keys.reservations_due,
+            "-inf",
+            to_milliseconds(now),
+            "LIMIT",
+            0,
+            limit,
+        )
+        found = [transaction_of(field.decode()) for field in fields]
+        return [(identity, int(number)) for identity, number in found]
 
 
 def _document(stored: bytes) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Stations:
         route = {"node": node_id, "protocol": protocol, "remote": remote, "at": to_text(at)}
         epoch, stored = await self._server.script(
             scripts.CONNECT,
-            [self._keys.station(identity), self._keys.epochs],
+            [self._keys.station(identity), self._keys.epochs, self._keys.nodes],
             *(part for pair in route.items() for part in pair),
         )
         names, values = stored[::2], stored[1::2]
@@ -60,6 +60,40 @@ class Stations:
         ours = await self._server.script(scripts.DISCONNECT, [station], fence.epoch, seen)
         return bool(ours)
 
+    async def abandon(self, identity: str, route: Route, beat: int) -> Fence | None:
+        """Clear the route of a node that is gone, by a new epoch, which is returned.
+
+        None, and nothing has changed, if the charge point has connected since the route was read,
+        or the node has stirred since its beat was.
+        """
+        epoch = await self._server.script(
+            scripts.ABANDON,
+            [self._keys.station(identity), self._keys.epochs, self._keys.nodes],
+            route.node_id,
+            beat,
+            route.epoch,
+            exact_json.dumps(to_text(route.connected_at)),
+        )
+        return None if epoch is None else Fence(identity, int(epoch))
+
+    async def beat(self, node_id: str) -> None:
+        """A node says that it lives."""
+        await self._server.command("HINCRBY", self._keys.nodes, node_id, 1)
+
+    async def beats(self) -> dict[str, int]:
+        """How often each node that may hold charge points of this party has said so."""
+        found = await self._server.command("HGETALL", self._keys.nodes)
+        return {node_id.decode(): int(beat) for node_id, beat in found.items()}
+
+    async def forget_node(self, node_id: str, beat: int) -> None:
+        """Drop a node that holds nothing any more, unless it has stirred."""
+        await self._server.script(scripts.NODE_FORGET, [self._keys.nodes], node_id, beat)
+
+    async def fence(self, identity: str) -> Fence | None:
+        """That of the newest connection, be it that it has ended; None: it never connected."""
+        epoch = await self._server.command("HGET", self._keys.station(identity), EPOCH)
+        return None if epoch is None else Fence(identity, int(epoch))
+
     async def route(self, identity: str) -> Route | None:
         """Where the live socket is, None while there is none."""
         node, epoch, protocol, at = await self._server.command(
@@ -71,8 +105,7 @@ class Stations:
 
     async def is_newest(self, fence: Fence) -> bool:
         """Whether nobody has connected since, be it that the connection has ended."""
-        epoch = await self._server.command("HGET", self._keys.station(fence.identity), EPOCH)
-        return epoch is not None and int(epoch) == fence.epoch
+        return await self.fence(fence.identity) == fence
 
     async def load(self, identity: str) -> dict[str, Any]:
         """Everything that `put` has kept, whether or not the charge point is connected."""

@@ -1,6 +1,8 @@
 """The store as the rest of the gateway sees it."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -12,27 +14,33 @@ from gateway.store.bus import Bus
 from gateway.store.certificates import CertificateRecords
 from gateway.store.change import Change, Fence
 from gateway.store.charge_points import ChargePointRegistry
+from gateway.store.charging_preferences import ChargingPreferenceRecords
+from gateway.store.deliveries import DeliveryRecords
 from gateway.store.documents import Documents
 from gateway.store.errors import SchemaMismatch, StoreError, StoreUnavailable
 from gateway.store.evse_states import EvseStates
 from gateway.store.group_commit import LOAD_SCRIPT, GroupCommit
+from gateway.store.hub_clients import HubClientRecords
 from gateway.store.listed_tokens import ListedTokens
 from gateway.store.owed import Owed
+from gateway.store.parked import Parked
+from gateway.store.parties import PartyRecords
+from gateway.store.partner_objects import PartnerObjects
 from gateway.store.partners import PartnerRecords
 from gateway.store.quirk_rules import QuirkRules
 from gateway.store.remote_starts import RemoteStarts
 from gateway.store.reservations import Reservations
+from gateway.store.schema import SCHEMA_VERSIONS
 from gateway.store.sealing import Sealer
 from gateway.store.server import Server, connect_pool, location, unopened_connection
 from gateway.store.station_records import StationRecords
 from gateway.store.stations import Stations
 from gateway.store.tickets import Tickets
+from gateway.store.token_pulls import TokenPulls
 from gateway.store.token_uses import TokenUses
 from gateway.store.tokens import TokenBook
 from gateway.store.transactions import Transactions
 from gateway.store.wire import Replies, Wire, connect
-
-SCHEMA_VERSION = "1"
 
 _log = structlog.get_logger(__name__)
 
@@ -49,14 +57,17 @@ class PartyStore:
         self.tariffs = Documents(server, party_keys, "tariffs")
         self.sessions = Documents(server, party_keys, "sessions")
         self.cdrs = Documents(server, party_keys, "cdrs")
+        self.invoices = Documents(server, party_keys, "invoice-reconciliations")
         self.evses = EvseStates(server, party_keys)
         self.stations = Stations(server, party_keys)
         self.baselines = Baselines(server, party_keys)
         self.transactions = Transactions(server, party_keys)
         self.owed = Owed(server, party_keys)
+        self.parked = Parked(server, party_keys)
         self.remote_starts = RemoteStarts(server, party_keys)
         self.token_uses = TokenUses(server, party_keys)
         self.reservations = Reservations(server, party_keys)
+        self.preferences = ChargingPreferenceRecords(server, party_keys)
         self.operations = StationRecords(server, party_keys, "operations")
         self.files = StationRecords(server, party_keys, "files")
 
@@ -73,8 +84,15 @@ class Store:
         self._server = Server(redis)
         self.bus = Bus(redis, self._server, node_id)
         self.charge_points = ChargePointRegistry(self._server)
+        self.parties = PartyRecords(self._server, self.bus)
+        self.hub_clients = HubClientRecords(self._server, self.bus)
         self.partners = PartnerRecords(self._server, self.bus, Sealer(secret_key))
+        self.deliveries = DeliveryRecords(self._server)
         self.tokens = TokenBook(self._server)
+        self.token_pulls = TokenPulls(self._server, self.bus)
+        self.terminals = PartnerObjects(self._server, "terminals")
+        self.confirmations = PartnerObjects(self._server, "financial-advice-confirmations")
+        self.received_invoices = PartnerObjects(self._server, "invoice-reconciliations")
         self.listed_tokens = ListedTokens(self._server)
         self.tickets = Tickets(self._server)
         self.quirk_rules = QuirkRules(self._server)
@@ -132,14 +150,13 @@ class Store:
             found = self._parties[party] = PartyStore(self._server, party)
         return found
 
-    async def commit(self, change: Change) -> None:
-        """Apply a change, all or nothing; returns when the server has confirmed.
+    def commit(self, change: Change) -> Coroutine[Any, Any, None]:
+        """Apply a change, all or nothing; awaited, returns when the server has confirmed.
 
         Raises Fenced and Conflict (nothing was written), and StoreUnavailable (unknown; what
         depends on it must not be answered).
         """
-        if change:
-            await self._group_commit.commit(change)
+        return self._group_commit.commit(change)
 
     async def _connect_writer(self) -> Wire:
         """Connect for commits; refuses a server that has lost our data since it was checked.
@@ -148,7 +165,7 @@ class Store:
         """
         wire = await connect(unopened_connection(self.redis), [LOAD_SCRIPT])
         version = await Replies(wire).call("GET", keys.SCHEMA)
-        if version != SCHEMA_VERSION.encode():
+        if version is None or version.decode() not in SCHEMA_VERSIONS:
             wire.close()
             raise ConnectionError("the server has come back without the gateway's data")
         return wire
@@ -166,9 +183,10 @@ class Store:
             _log.warning("the server keeps no log: what it has confirmed can be lost")
 
     async def _check_schema(self) -> None:
-        await self._server.command("SET", keys.SCHEMA, SCHEMA_VERSION, "NX")
+        await self._server.command("SET", keys.SCHEMA, SCHEMA_VERSIONS[0], "NX")
         version = (await self._server.command("GET", keys.SCHEMA)).decode()
-        if version != SCHEMA_VERSION:
+        if version not in SCHEMA_VERSIONS:
             raise SchemaMismatch(
-                f"the data has schema version {version!r}, this gateway needs {SCHEMA_VERSION!r}"
+                f"the data has schema version {version!r}, "
+                f"this gateway needs one of {', '.join(SCHEMA_VERSIONS)}"
             )

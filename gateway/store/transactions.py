@@ -197,7 +197,7 @@ class Transactions:
         """Append to a transaction's log; its entries are kept as they are."""
         if readings:
             key = self._keys.readings(identity, transaction_id)
-            change.rpush(key, *(exact_json.dumps(reading) for reading in readings))
+            change.rpush(key, *[exact_json.dumps(reading) for reading in readings])
 
     async def readings(self, identity: str, transaction_id: str) -> Sequence[Any]:
         """A transaction's log, in the order in which it came."""

@@ -3,14 +3,28 @@
 Pure: no time, no memory of earlier messages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from simulators.partner.finding import Finding, advice, violation
 from simulators.partner.v2_2_1.types import OcpiObject
-from simulators.partner.version import Kind
+
+Rules = Callable[[Any], Iterable[Finding]]
+
+
+def no_rules(_: Any) -> Iterable[Finding]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of object: its fields and the rules between them."""
+
+    model: type[OcpiObject]
+    rules: Rules = no_rules
 
 
 def check(kind: Kind, data: Any) -> tuple[Any, list[Finding]]:

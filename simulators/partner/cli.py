@@ -1,4 +1,4 @@
-"""`simulators partner`: the simulated eMSP as a process.
+"""`simulators partner`: the simulated partner as a process.
 
 With `--json`, stdout carries one JSON object per event and line, beginning with `listening`;
 everything else goes to stderr. Exit status 0 only when the registration that was asked for worked.
@@ -19,7 +19,12 @@ from rich.markup import escape
 from simulators.partner.client import CallFailed
 from simulators.partner.control import Control
 from simulators.partner.exact_json import InvalidJSON, Json, dumps, loads
+from simulators.partner.habits import habits
+from simulators.partner.owner import Owner
 from simulators.partner.platform import SimulatedPartner
+from simulators.partner.version import V2_2_1
+
+ROLES = ("EMSP", "NSP", "PTP", "HUB")
 
 _STYLES = {
     "violation": "bold red",
@@ -38,6 +43,21 @@ def partner(
     country_code: Annotated[str, typer.Option(help="Our country code.")] = "DE",
     party_id: Annotated[str, typer.Option(help="Our party id.")] = "EMS",
     name: Annotated[str, typer.Option(help="Our business name.")] = "Simulated eMSP",
+    version: Annotated[
+        list[str] | None,
+        typer.Option(help="OCPI version to offer; several times for several, the first preferred."),
+    ] = None,
+    role: Annotated[
+        str, typer.Option(help="EMSP, NSP (receives nothing), PTP (payments of 2.3.0) or HUB.")
+    ] = "EMSP",
+    behind: Annotated[
+        list[str] | None,
+        typer.Option(help="A party behind our hub, as DE*EMS; several times for several."),
+    ] = None,
+    habit: Annotated[
+        list[str] | None,
+        typer.Option(help="A deviation from the standard, as token=raw or ok_for_created=true."),
+    ] = None,
     register: Annotated[
         str | None, typer.Option(help="Versions URL of the platform to register with.")
     ] = None,
@@ -56,13 +76,23 @@ def partner(
         bool, typer.Option("--json", help="One JSON object per event on stdout.")
     ] = False,
 ) -> None:
-    """Run a simulated roaming partner (eMSP) that checks everything it receives."""
-    simulated = SimulatedPartner(country_code=country_code, party_id=party_id, name=name)
-    simulated.add_routes(Control(simulated).routes())
-    simulated.on_event(_json_line if json_lines else _pretty)
+    """Run a simulated roaming partner that checks everything it receives."""
     try:
+        simulated = SimulatedPartner(
+            country_code=country_code,
+            party_id=party_id,
+            name=name,
+            version=(version or [V2_2_1.number])[0],
+            versions=version,
+            role=_role(role),
+            behind=_behind(role, behind or []),
+            pull_only=role == "NSP",
+            habits=habits(dict(map(_habit, habit or []))),
+        )
+        simulated.add_routes(Control(simulated).routes())
+        simulated.on_event(_json_line if json_lines else _pretty)
         token_a = _token_a(register, token, token_file)
-        for fields in [*_made_up(party_id, tokens), *_listed(tokens_file)]:
+        for fields in [*_made_up(simulated.parties[0].owner, tokens), *_listed(tokens_file)]:
             simulated.issue_token(str(fields.pop("uid")), str(fields.pop("type", "RFID")), **fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, InvalidJSON) as error:
         typer.echo(f"cannot start: {error}", err=True)
@@ -146,9 +176,27 @@ def _token_a(register: str | None, token: str | None, token_file: Path | None) -
     return token
 
 
-def _made_up(party_id: str, count: int) -> list[Json]:
+def _role(role: str) -> str:
+    if role not in ROLES:
+        raise ValueError(f"--role is one of {', '.join(ROLES)}")
+    return role
+
+
+def _behind(role: str, parties: list[str]) -> list[tuple[str, str]] | None:
+    if (role == "HUB") != bool(parties):
+        raise ValueError("--role HUB and --behind go together")
+    pairs = [party.partition("*") for party in parties]
+    return [(country_code, party_id) for country_code, _, party_id in pairs] or None
+
+
+def _habit(written: str) -> tuple[str, str | bool]:
+    name, _, value = written.partition("=")
+    return name, {"true": True, "false": False, "": True}.get(value, value)
+
+
+def _made_up(owner: Owner, count: int) -> list[Json]:
     """The same ones every time; short enough for an OCPP 1.6 idTag."""
-    return [{"uid": f"{party_id}{number:08d}"} for number in range(1, count + 1)]
+    return [{"uid": f"{owner.party_id}{number:08d}"} for number in range(1, count + 1)]
 
 
 def _listed(path: Path | None) -> list[Json]:

@@ -13,12 +13,11 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from simulators.partner.checker import read_as
 from simulators.partner.exact_json import InvalidJSON, Json, dumps, loads
 from simulators.partner.finding import Finding, violation
-from simulators.partner.ledger import Owner
+from simulators.partner.habits import Habits
+from simulators.partner.owner import Owner
 from simulators.partner.peer import Peer
-from simulators.partner.v2_2_1.credentials import Envelope
 from simulators.partner.version import Version
 
 CALL_TIMEOUT = 30.0
@@ -81,8 +80,17 @@ class Route:
 
 
 class Client:
-    def __init__(self, version: Version, own: Owner, report: Report) -> None:
+    """Calls in the words of one version."""
+
+    def __init__(
+        self,
+        version: Version,
+        habits: Callable[[], Habits],
+        own: Callable[[], Owner],
+        report: Report,
+    ) -> None:
         self._version = version
+        self._habits = habits
         self._own = own
         self._report = report
         self._session: aiohttp.ClientSession | None = None
@@ -100,14 +108,29 @@ class Client:
     async def configuration(
         self, method: str, url: str, token: str, body: Json | None = None
     ) -> Reply:
-        """A call to a configuration module (versions, credentials): no routing headers."""
+        """A call to a configuration module (versions, credentials, hubclientinfo): no routing
+        headers."""
         return await self._call(method, url, token, None, body)
 
     async def functional(
-        self, method: str, url: str, peer: Peer, body: Json | None = None
+        self,
+        method: str,
+        url: str,
+        peer: Peer,
+        body: Json | None = None,
+        *,
+        sender: Owner | None = None,
+        receiver: Owner | None = None,
     ) -> Reply:
-        route = Route(self._own, peer.party())
+        """`sender` is one of our parties, the first if None; `receiver` one of theirs."""
+        route = None
+        if self._version.has_routing:
+            route = Route(self._spelt(sender or self._own()), receiver or peer.party())
         return await self._call(method, url, peer.token, route, body)
+
+    def _spelt(self, owner: Owner) -> Owner:
+        habits = self._habits()
+        return Owner(habits.id(owner.country_code), habits.id(owner.party_id))
 
     async def _call(
         self, method: str, url: str, token: str, route: Route | None, body: Json | None
@@ -117,11 +140,11 @@ class Client:
         if not _WRITTEN_URL.fullmatch(url):
             raise CallFailed(f"not a URL: {url!r}")
         headers = {
-            "Authorization": self._version.authorization(token),
-            "X-Request-ID": str(uuid.uuid4()),
-            "X-Correlation-ID": str(uuid.uuid4()),
+            "Authorization": self._habits().authorization(self._version, token),
             **(route.headers() if route is not None else {}),
         }
+        if self._version.has_routing:
+            headers |= {name: str(uuid.uuid4()) for name in MESSAGE_ID_HEADERS}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -157,10 +180,10 @@ class Client:
                 found = violation(RESPONSE_FORMAT, f"no JSON: {error}", evidence=repr(text[:100]))
                 self._report(where, [found])
             raise CallFailed(f"HTTP {status} without JSON", status) from None
-        read, findings = read_as(Envelope, envelope)
+        read, findings = self._version.check("Envelope", envelope)
         findings = [found for found in findings if found.severity == "violation"]
         if status < 500:
-            findings += _header_findings(sent, route, response.headers)
+            findings += self._header_findings(sent, route, response.headers)
         self._report(where, findings)
         if read is None:
             raise CallFailed(f"HTTP {status} without an OCPI envelope", status)
@@ -168,10 +191,15 @@ class Client:
             raise CallFailed(read.status_message or "refused", status, read.status_code)
         return Reply(status, read.status_code, envelope.get("data"), response.headers)
 
+    def _header_findings(
+        self, sent: Mapping[str, str], route: Route | None, got: Mapping[str, str]
+    ) -> Iterator[Finding]:
+        yield from _content_findings(got)
+        if self._version.has_routing:
+            yield from _message_findings(sent, route, got)
 
-def _header_findings(
-    sent: Mapping[str, str], route: Route | None, got: Mapping[str, str]
-) -> Iterator[Finding]:
+
+def _content_findings(got: Mapping[str, str]) -> Iterator[Finding]:
     if not got.get("Content-Type", "").startswith("application/json"):
         yield violation(
             RESPONSE_FORMAT,
@@ -179,7 +207,12 @@ def _header_findings(
             "Content-Type",
             got.get("Content-Type"),
         )
-    for name in ("X-Request-ID", "X-Correlation-ID"):
+
+
+def _message_findings(
+    sent: Mapping[str, str], route: Route | None, got: Mapping[str, str]
+) -> Iterator[Finding]:
+    for name in MESSAGE_ID_HEADERS:
         if got.get(name) != sent[name]:
             yield violation(
                 MESSAGE_IDS, "the response SHALL contain the same ID", name, got.get(name)
@@ -194,6 +227,7 @@ def _header_findings(
             yield violation(ROUTING, f"should be {wanted}", name, got.get(name))
 
 
+MESSAGE_ID_HEADERS = ("X-Request-ID", "X-Correlation-ID")
 ROUTING_HEADERS = (
     "OCPI-from-country-code",
     "OCPI-from-party-id",

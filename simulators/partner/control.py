@@ -13,8 +13,10 @@ from aiohttp import web
 from simulators.partner.client import CallFailed
 from simulators.partner.exact_json import InvalidJSON, dumps, loads
 from simulators.partner.faults import MAX_SECONDS, Fault
+from simulators.partner.habits import habits
+from simulators.partner.payments import CONFIRMATIONS, TERMINALS
 from simulators.partner.platform import SimulatedPartner
-from simulators.partner.tokens import settings
+from simulators.partner.policy import settings
 from simulators.partner.v2_2_1.types import parse_datetime
 
 Call = Callable[[web.Request, Any], Awaitable[Any]]
@@ -33,6 +35,10 @@ class Control:
             "cdrs": self.held,
             "tariffs": self.held,
             "tokens": self.held,
+            "records": self.held,
+            "terminals": self.held,
+            "habits": self.habits,
+            "parties": self.parties,
             "requests": self.requests,
             "events": self.events,
             "authorization": self.authorization,
@@ -44,7 +50,14 @@ class Control:
             "unregister": self.unregister,
             "rotate": self.rotate,
             "tokens": self.put_token,
+            "update": self.update,
             "commands/{command}": self.command,
+            "profiles/{session_id}": self.profile,
+            "preferences/{session_id}": self.preferences,
+            "parties": self.put_party,
+            "payments/{module}": self.put_payment,
+            "records": self.put_record,
+            "habits": self.set_habits,
             "authorization": self.set_authorization,
             "faults": self.add_fault,
             "forget": self.forget,
@@ -65,6 +78,8 @@ class Control:
             "registered": partner.registered,
             "url": partner.url,
             "versions_url": partner.versions_url,
+            "version": partner.version.number,
+            "versions": partner.versions,
             "country_code": partner.own.country_code,
             "party_id": partner.own.party_id,
             "peers": [peer.as_json() for peer in partner.peers],
@@ -94,13 +109,26 @@ class Control:
     async def authorization(self, request: web.Request, body: Any) -> Any:
         return self._partner.policy.as_json()
 
+    async def habits(self, request: web.Request, body: Any) -> Any:
+        return self._partner.habits.as_json()
+
+    async def parties(self, request: web.Request, body: Any) -> Any:
+        return [party.as_client_info() for party in self._partner.parties]
+
     async def faults(self, request: web.Request, body: Any) -> Any:
         return [fault.as_json() for fault in self._partner.faults.active]
 
     # -- registration
 
     async def register(self, request: web.Request, body: Any) -> Any:
-        peer = await self._partner.register(str(body["versions_url"]), str(body["token"]))
+        peer = await self._partner.register(
+            str(body["versions_url"]), str(body["token"]), body.get("version")
+        )
+        return peer.as_json()
+
+    async def update(self, request: web.Request, body: Any) -> Any:
+        """Move to another version by PUT credentials."""
+        peer = await self._partner.update(str(body["version"]), body.get("peer"))
         return peer.as_json()
 
     async def invite(self, request: web.Request, body: Any) -> Any:
@@ -147,6 +175,63 @@ class Control:
         command = await self._partner.command(request.match_info["command"], fields, seconds, peer)
         return command.as_json()
 
+    # -- smart charging
+
+    async def profile(self, request: web.Request, body: Any) -> Any:
+        """Body: `charging_profile` to set one, `duration` to get the active one, neither to clear
+        it; `wait` (seconds) bounds the wait for the result."""
+        session_id, peer = request.match_info["session_id"], body.get("peer")
+        wait = None if body.get("wait") is None else min(float(body["wait"]), COMMAND_WAIT)
+        if "charging_profile" in body:
+            sent = await self._partner.set_profile(session_id, body["charging_profile"], wait, peer)
+        elif "duration" in body:
+            sent = await self._partner.get_profile(session_id, int(body["duration"]), wait, peer)
+        else:
+            sent = await self._partner.clear_profile(session_id, wait, peer)
+        return sent.as_json()
+
+    async def preferences(self, request: web.Request, body: Any) -> Any:
+        """Body: the ChargingPreferences."""
+        session_id = request.match_info["session_id"]
+        return {"response": await self._partner.set_preferences(session_id, body)}
+
+    # -- hub, payments, invoices, habits
+
+    async def put_party(self, request: web.Request, body: Any) -> Any:
+        """Body: country_code, party_id and status of a party behind our hub, known or new."""
+        await self._partner.set_status(
+            str(body["country_code"]),
+            str(body["party_id"]),
+            str(body.get("status", "CONNECTED")),
+            str(body.get("role", "EMSP")),
+        )
+        return await self.parties(request, body)
+
+    async def put_payment(self, request: web.Request, body: Any) -> Any:
+        """Body: the fields of a Terminal or Financial Advice Confirmation; `"push": false` keeps
+        it here."""
+        fields = dict(body)
+        push = bool(fields.pop("push", True))
+        if request.match_info["module"] == TERMINALS:
+            return await self._partner.put_terminal(push=push, **fields)
+        if request.match_info["module"] == CONFIRMATIONS:
+            return await self._partner.confirm_payment(push=push, **fields)
+        raise LookupError(request.match_info["module"])
+
+    async def put_record(self, request: web.Request, body: Any) -> Any:
+        """Body: invoice_id and cdrs, with an id to alter a record; with only an id to withdraw."""
+        if "invoice_id" in body:
+            return await self._partner.issue_record(
+                str(body["invoice_id"]), list(body["cdrs"]), body.get("id")
+            )
+        await self._partner.withdraw_record(str(body["id"]))
+        return {}
+
+    async def set_habits(self, request: web.Request, body: Any) -> Any:
+        """Body: all deviations from the standard; what is absent is as the standard says."""
+        self._partner.habits = habits(body)
+        return self._partner.habits.as_json()
+
     # -- faults
 
     async def add_fault(self, request: web.Request, body: Any) -> Any:
@@ -173,7 +258,7 @@ class Control:
 
     async def forget(self, request: web.Request, body: Any) -> Any:
         """Lose everything received, as after the loss of a database."""
-        self._partner.ledger.forget_all()
+        self._partner.forget()
         return {}
 
     # -- pull

@@ -1,12 +1,15 @@
 """What a partner who reads the standard to the letter holds against a message."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from simulators.partner.exact_json import dumps
 
 EVIDENCE_LIMIT = 300
+
+_NUMBER = re.compile(r"^\d+(\.\d+)+ ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,21 @@ def advice(clause: str, what: str, where: str = "", evidence: Any = None) -> Fin
 
 def refusing(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.refuses]
+
+
+def below(path: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What was found in a part of an object, as found in the object."""
+    for found in findings:
+        yield replace(found, where=f"{path}.{found.where}" if found.where else path)
+
+
+def cite(number: str, findings: Iterable[Finding]) -> list[Finding]:
+    """The findings as breaches of version `number`: what a version leaves unchanged is read by the
+    same rule, which names the clause of the version that it was written for."""
+    return [
+        replace(found, clause=_NUMBER.sub(f"{number} ", found.clause, count=1))
+        for found in findings
+    ]
 
 
 def shorten(evidence: Any) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulators.partner.exact_json import Json
-from simulators.partner.ledger import Owner
+from simulators.partner.owner import Owner
+from simulators.partner.version import Version
 
 
 @dataclass(slots=True)
@@ -15,12 +16,15 @@ class Peer:
     """One registered platform, or one that we are just registering with."""
 
     id: str
+    version: Version
     own_token: str
     """What they have to present to us (CREDENTIALS_TOKEN_B when we registered, _C when they did)"""
     token: str
     """What we present to them"""
     versions_url: str
     roles: list[Json] = field(default_factory=list)
+    hub: Owner | None = None
+    """Their own party, when they are a hub"""
     endpoints: dict[tuple[str, str], str] = field(default_factory=dict)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set as soon as the handshake is over"""
@@ -32,9 +36,7 @@ class Peer:
 
     def speaks_for(self, owner: Owner) -> bool:
         """One of the CredentialsRoles; a hub speaks for whoever is behind it."""
-        if any(role["role"] == "HUB" for role in self.roles):
-            return True
-        return any(mine.key("") == owner.key("") for mine in self.owners())
+        return self.hub is not None or any(mine.same(owner) for mine in self.owners())
 
     def party(self) -> Owner:
         """The party we address: their first CPO, else their first role."""
@@ -44,11 +46,13 @@ class Peer:
         # "the value of the role property is not relevant" for credentials
         if module == "credentials":
             return next((url for (name, _), url in self.endpoints.items() if name == module), None)
-        return self.endpoints.get((module, role))
+        # in 2.1.1 endpoints have no role
+        return self.endpoints.get((module, role)) or self.endpoints.get((module, ""))
 
     def as_json(self) -> Json:
         return {
             "id": self.id,
+            "version": self.version.number,
             "versions_url": self.versions_url,
             "roles": self.roles,
             "endpoints": [
@@ -71,20 +75,28 @@ class Registry:
         self._invitations.add(token)
         return token
 
-    def add(self, own_token: str, token: str, versions_url: str) -> Peer:
+    def add(self, version: Version, own_token: str, token: str, versions_url: str) -> Peer:
         self._count += 1
-        peer = Peer(f"peer-{self._count}", own_token, token, versions_url)
+        peer = Peer(f"peer-{self._count}", version, own_token, token, versions_url)
         self.peers[peer.id] = peer
         return peer
 
     def remove(self, peer: Peer) -> None:
         self.peers.pop(peer.id, None)
 
+    def replace(self, old: Peer, new: Peer) -> None:
+        """The new one takes the old one's place and name."""
+        self.remove(old)
+        self.remove(new)
+        new.id = old.id
+        self.peers[new.id] = new
+
     def settle(self, peer: Peer, credentials: Json, token_a: str | None = None) -> None:
         """The handshake is over; "The CREDENTIALS_TOKEN_A can then be thrown away"."""
         peer.token = credentials["token"]
         peer.versions_url = credentials["url"]
-        peer.roles = credentials["roles"]
+        peer.roles = peer.version.roles(credentials)
+        peer.hub = peer.version.hub(credentials)
         if token_a is not None:
             self._invitations.discard(token_a)
         peer.settled.set()
@@ -118,4 +130,8 @@ def new_token() -> str:
 
 
 def endpoints_of(details: Any) -> dict[tuple[str, str], str]:
-    return {(endpoint.identifier, endpoint.role): endpoint.url for endpoint in details.endpoints}
+    """By module and role; 2.1.1 knows no roles."""
+    return {
+        (endpoint.identifier, getattr(endpoint, "role", "")): endpoint.url
+        for endpoint in details.endpoints
+    }

@@ -5,7 +5,7 @@ follows it carries our credentials token.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from simulators.partner.client import Client, Reply
 from simulators.partner.finding import Finding, violation
+from simulators.partner.owner import Owner
 from simulators.partner.peer import Peer
-from simulators.partner.v2_2_1.types import format_datetime, parse_datetime
+from simulators.partner.v2_2_1.types import parse_datetime
 
 MAX_PAGES = 1000
 MAX_OBJECTS = 200_000
@@ -40,24 +41,26 @@ class Filters:
     date_to: datetime | None = None
     limit: int | None = None
 
-    def query(self) -> dict[str, str]:
+    def query(self, write: Callable[[datetime], str]) -> dict[str, str]:
         query: dict[str, str] = {}
         if self.date_from is not None:
-            query["date_from"] = format_datetime(self.date_from)
+            query["date_from"] = write(self.date_from)
         if self.date_to is not None:
-            query["date_to"] = format_datetime(self.date_to)
+            query["date_to"] = write(self.date_to)
         if self.limit is not None:
             query["limit"] = str(self.limit)
         return query
 
 
-async def pull(client: Client, peer: Peer, endpoint: str, filters: Filters) -> Pulled:
+async def pull(
+    client: Client, peer: Peer, endpoint: str, filters: Filters, sender: Owner | None = None
+) -> Pulled:
     """All pages of one list; raises `CallFailed` when a page cannot be had."""
     pulled = Pulled()
-    query = filters.query()
+    query = filters.query(peer.version.write_datetime)
     url: str | None = endpoint + ("?" + urlencode(query) if query else "")
     while url is not None and pulled.pages < MAX_PAGES and len(pulled.objects) < MAX_OBJECTS:
-        reply = await client.functional("GET", url, peer)
+        reply = await client.functional("GET", url, peer, sender=sender)
         pulled.pages += 1
         pulled.findings += _page_findings(reply, url, filters)
         if isinstance(reply.data, list):

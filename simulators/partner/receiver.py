@@ -1,21 +1,30 @@
-"""The Receiver interfaces: locations, sessions, cdrs and tariffs that a CPO pushes to us."""
+"""The Receiver interfaces: what a CPO pushes to us."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from urllib.parse import quote
 
 from aiohttp import web
 
+from simulators.partner.client import ROUTING
 from simulators.partner.exact_json import Json
+from simulators.partner.exchange import GENERIC_CLIENT_ERROR, Answer, Exchange, Refusal
+from simulators.partner.facts import Facts
 from simulators.partner.feed import Feed
 from simulators.partner.finding import Finding, violation
-from simulators.partner.gate import GENERIC_CLIENT_ERROR, Answer, Exchange, Gate, Refusal
-from simulators.partner.ledger import OK, UNKNOWN_LOCATION, Ledger, Owner, Receipt
+from simulators.partner.gate import Gate
+from simulators.partner.ledger import OK, UNKNOWN_LOCATION, Ledger, Receipt, cdr_owner
+from simulators.partner.owner import Owner
+from simulators.partner.version import Version
 
 OWNED = "{country_code}/{party_id}"
 
 
 class Receiver:
-    def __init__(self, ledger: Ledger, feed: Feed, module_url: Callable[[str], str]) -> None:
+    def __init__(
+        self, version: Version, ledger: Ledger, feed: Feed, module_url: Callable[[str], str]
+    ) -> None:
+        self._version = version
         self._ledger = ledger
         self._feed = feed
         self._module_url = module_url
@@ -31,6 +40,11 @@ class Receiver:
                 web.put(path, gate.functional(self.put_location)),
                 web.patch(path, gate.functional(self.patch_location)),
             ]
+        if self._version.patches_tariffs:
+            tariff = f"{base}/tariffs/{OWNED}/{{tariff_id}}"
+            routes.append(web.patch(tariff, gate.functional(self.patch_tariff)))
+        if "invoicereconciliation" in self._version.receives:
+            routes += self._record_routes(gate, f"{base}/invoicereconciliation")
         session = f"{base}/sessions/{OWNED}/{{session_id}}"
         tariff = f"{base}/tariffs/{OWNED}/{{tariff_id}}"
         return [
@@ -44,6 +58,16 @@ class Receiver:
             web.post(f"{base}/cdrs", gate.functional(self.post_cdr)),
             web.post(f"{base}/cdrs/", gate.functional(self.post_cdr)),
             web.get(f"{base}/cdrs/{OWNED}/{{cdr_id}}", gate.functional(self.get_cdr)),
+        ]
+
+    def _record_routes(self, gate: Gate, endpoint: str) -> list[web.RouteDef]:
+        record = f"{endpoint}/{OWNED}/{{record_id}}"
+        return [
+            web.post(endpoint, gate.functional(self.post_record)),
+            web.post(f"{endpoint}/", gate.functional(self.post_record)),
+            web.get(record, gate.functional(self.get_record)),
+            web.put(record, gate.functional(self.put_record)),
+            web.delete(record, gate.functional(self.delete_record)),
         ]
 
     # -- locations
@@ -119,22 +143,23 @@ class Receiver:
 
     def _session_answer(self, exchange: Exchange, receipt: Receipt) -> Answer:
         answer = _answer(exchange, receipt)
-        self._feed.emit(
-            "session_received", method=exchange.request.method, **session_fields(receipt.stored)
-        )
+        facts = self._version.session_facts(receipt.stored or {})
+        exchange.findings += _addressee_rules(exchange, facts)
+        self._feed.emit("session_received", method=exchange.request.method, **session_fields(facts))
         return answer
 
     # -- cdrs
 
     async def post_cdr(self, exchange: Exchange) -> Answer:
-        data = await exchange.json()
-        receipt = self._ledger.post_cdr(data, exchange.registered().speaks_for)
+        data, peer = await exchange.json(), exchange.registered()
+        receipt = self._ledger.post_cdr(data, peer.speaks_for, peer.party())
         answer = _answer(exchange, receipt)
-        self._feed.emit(
-            "cdr_received", method="POST", **cdr_fields(receipt.stored, receipt.created)
-        )
         stored = receipt.stored or {}
-        segments = (stored["country_code"], stored["party_id"], stored["id"])
+        facts = self._version.cdr_facts(stored)
+        exchange.findings += _addressee_rules(exchange, facts)
+        self._feed.emit("cdr_received", method="POST", **cdr_fields(facts, receipt.created))
+        owner = cdr_owner(stored, peer.party())
+        segments = (owner.country_code, owner.party_id, stored["id"])
         url = "/".join([self._module_url("cdrs"), *(quote(part, safe="") for part in segments)])
         return Answer(http_status=answer.http_status, headers={"Location": url})
 
@@ -156,6 +181,13 @@ class Receiver:
         self._feed.emit("tariff_received", method="PUT", id=tariff_id)
         return answer
 
+    async def patch_tariff(self, exchange: Exchange) -> Answer:
+        owner, patch = _owner(exchange), await exchange.json()
+        tariff_id = exchange.request.match_info["tariff_id"]
+        answer = _answer(exchange, self._ledger.patch_tariff(owner, tariff_id, patch))
+        self._feed.emit("tariff_received", method="PATCH", id=tariff_id)
+        return answer
+
     async def delete_tariff(self, exchange: Exchange) -> Answer:
         owner = _owner(exchange)
         tariff_id = exchange.request.match_info["tariff_id"]
@@ -163,45 +195,87 @@ class Receiver:
         self._feed.emit("tariff_deleted", method="DELETE", id=tariff_id)
         return answer
 
+    # -- invoice reconciliation
 
-def session_fields(session: Json | None) -> Json:
+    async def get_record(self, exchange: Exchange) -> Answer:
+        key = _owner(exchange).key(exchange.request.match_info["record_id"])
+        return _found(self._ledger.records.get(key))
+
+    async def post_record(self, exchange: Exchange) -> Answer:
+        data = await exchange.json()
+        owner = cdr_owner(data, exchange.registered().party())
+        if not exchange.registered().speaks_for(owner):
+            raise _foreign(owner)
+        record_id = str(data.get("id")) if isinstance(data, dict) else ""
+        return self._record_answer(exchange, self._ledger.put_record(owner, record_id, data))
+
+    async def put_record(self, exchange: Exchange) -> Answer:
+        owner, data = _owner(exchange), await exchange.json()
+        record_id = exchange.request.match_info["record_id"]
+        return self._record_answer(exchange, self._ledger.put_record(owner, record_id, data))
+
+    def _record_answer(self, exchange: Exchange, receipt: Receipt) -> Answer:
+        answer = _answer(exchange, receipt)
+        record_id = (receipt.stored or {}).get("id")
+        self._feed.emit("record_received", method=exchange.request.method, id=record_id)
+        return answer
+
+    async def delete_record(self, exchange: Exchange) -> Answer:
+        key = _owner(exchange).key(exchange.request.match_info["record_id"])
+        if self._ledger.records.pop(key, None) is None:
+            raise Refusal(404, GENERIC_CLIENT_ERROR, "not found")
+        self._feed.emit("record_deleted", id=key[2])
+        return Answer()
+
+
+def session_fields(session: Facts) -> Json:
     """A session as an event tells it, numbers as on the wire."""
-    held = session or {}
     return {
-        "id": held.get("id"),
-        "status": held.get("status"),
-        "kwh": str(held.get("kwh")),
-        "total_cost": _amounts(held.get("total_cost")),
-        "location_id": held.get("location_id"),
-        "evse_uid": held.get("evse_uid"),
-        "connector_id": held.get("connector_id"),
-        "token_uid": held.get("cdr_token", {}).get("uid"),
-        "auth_method": held.get("auth_method"),
-        "authorization_reference": held.get("authorization_reference"),
+        "id": session.id,
+        "status": session.status,
+        "kwh": str(session.kwh),
+        "total_cost": _amounts(session.cost),
+        "location_id": session.location_id,
+        "evse_uid": session.evse_uid,
+        "connector_id": session.connector_id,
+        "token_uid": session.token_uid,
+        "auth_method": session.auth_method,
+        "authorization_reference": session.authorization_reference,
     }
 
 
-def cdr_fields(cdr: Json | None, created: bool) -> Json:
+def cdr_fields(cdr: Facts, created: bool) -> Json:
     """A CDR as an event tells it, numbers as on the wire."""
-    held = cdr or {}
     return {
-        "id": held.get("id"),
-        "session_id": held.get("session_id"),
-        "kwh": str(held.get("total_energy")),
-        "total_cost": _amounts(held.get("total_cost")),
-        "currency": held.get("currency"),
-        "token_uid": held.get("cdr_token", {}).get("uid"),
-        "location_id": held.get("cdr_location", {}).get("id"),
-        "evse_uid": held.get("cdr_location", {}).get("evse_uid"),
-        "credit": bool(held.get("credit")),
+        "id": cdr.id,
+        "session_id": cdr.session_id,
+        "kwh": str(cdr.kwh),
+        "total_cost": _amounts(cdr.cost),
+        "currency": cdr.currency,
+        "token_uid": cdr.token_uid,
+        "location_id": cdr.location_id,
+        "evse_uid": cdr.evse_uid,
+        "credit": cdr.credit,
         "repeated": not created,
     }
 
 
-def _amounts(price: Json | None) -> dict[str, str] | None:
-    if price is None:
-        return None
-    return {name: str(amount) for name, amount in price.items()}
+def _amounts(cost: dict[str, Decimal] | None) -> dict[str, str] | None:
+    return None if cost is None else {name: str(amount) for name, amount in cost.items()}
+
+
+def _addressee_rules(exchange: Exchange, billed: Facts) -> Iterator[Finding]:
+    """ "these pieces of information are specific to only one party"."""
+    to, owner = exchange.receiver, billed.token_owner
+    if to is None or owner is None or exchange.broadcast or to.same(owner):
+        return
+    yield violation(
+        ROUTING,
+        "sent to another party than the one whose token it names",
+        "OCPI-to",
+        f"{to} != {owner}",
+        refuses=False,
+    )
 
 
 def _owner(exchange: Exchange) -> Owner:
@@ -210,13 +284,17 @@ def _owner(exchange: Exchange) -> Owner:
     owner = Owner(ids["country_code"], ids["party_id"])
     if exchange.registered().speaks_for(owner):
         return owner
-    found: Finding = violation(
+    raise _foreign(owner)
+
+
+def _foreign(owner: Owner) -> Refusal:
+    found = violation(
         "2.2.1 transport_and_format, Client Owned Object Push, Errors",
-        "the party in the URL is none of the sender's CredentialsRoles",
+        "this party is none of the sender's CredentialsRoles",
         "party_id",
         str(owner),
     )
-    raise Refusal(404, GENERIC_CLIENT_ERROR, "unknown party", [found])
+    return Refusal(404, GENERIC_CLIENT_ERROR, "unknown party", [found])
 
 
 def _found(held: Json | None, status_code: int = GENERIC_CLIENT_ERROR) -> Answer:

@@ -3,100 +3,48 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from simulators.partner.checker import check
 from simulators.partner.client import CallFailed, Client
 from simulators.partner.exact_json import Json
-from simulators.partner.feed import Feed
+from simulators.partner.exchange import Answer, Exchange, Refusal
 from simulators.partner.finding import Finding, refusing, violation
-from simulators.partner.gate import Answer, Exchange, Gate, Refusal
-from simulators.partner.ledger import INVALID_PARAMETERS, Owner
+from simulators.partner.gate import Gate
+from simulators.partner.ledger import INVALID_PARAMETERS
+from simulators.partner.owner import Owner
+from simulators.partner.pages import page
 from simulators.partner.peer import Peer
-from simulators.partner.v2_2_1.tokens import ALLOWED_TYPES, TOKEN_TYPES
+from simulators.partner.policy import Authorization
+from simulators.partner.site import Site
 from simulators.partner.v2_2_1.types import format_datetime, parse_datetime
 from simulators.partner.version import Version
-from simulators.partner.wallet import RFID, Grant, TokenKey, Wallet, token_key
+from simulators.partner.wallet import RFID, Grant
 
 NOT_ENOUGH_INFORMATION = 2002
-UNKNOWN_TOKEN = 2004
-PAGE_LIMIT = 50
-MAX_DELAY = 600.0
-PAGINATION = "2.2.1 transport_and_format, Pagination"
-
 # mod_commands, StartSession: no real-time authorization "within 15 minutes"
 COMMAND_AUTHORIZES = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """How a real-time authorization is to be answered."""
-
-    allowed: str = "ALLOWED"
-    authorization_reference: str | None = "auto"
-    """"auto": a fresh one each time"""
-    delay: float = 0.0
-    location_required: bool = False
-    info: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.allowed not in ALLOWED_TYPES:
-            raise ValueError(f"allowed is one of {', '.join(ALLOWED_TYPES)}")
-        if not 0 <= self.delay <= MAX_DELAY:
-            raise ValueError(f"delay is between 0 and {MAX_DELAY:.0f} seconds")
-
-
-@dataclass(slots=True)
-class Policy:
-    default: Authorization = field(default_factory=Authorization)
-    by_token: dict[TokenKey, Authorization] = field(default_factory=dict)
-
-    def for_token(self, token: Json) -> Authorization:
-        own = self.by_token.get(token_key(token["uid"], token["type"]))
-        if own is not None:
-            return own
-        if not token["valid"] and self.default.allowed == "ALLOWED":
-            return Authorization("BLOCKED", None, self.default.delay)
-        return self.default
-
-    def as_json(self) -> Json:
-        return {
-            "default": asdict(self.default),
-            "by_token": [
-                {"uid": uid, "type": token_type, **asdict(answer)}
-                for (uid, token_type), answer in self.by_token.items()
-            ],
-        }
-
-
 class Tokens:
+    """In the words of one version; the tokens are those of the whole platform."""
+
     def __init__(
         self,
         version: Version,
-        wallet: Wallet,
-        policy: Policy,
+        site: Site,
         client: Client,
-        feed: Feed,
-        own: Owner,
-        issuer: str,
         module_url: Callable[[str], str],
-        now: Callable[[], datetime],
     ) -> None:
         self._version = version
-        self._wallet = wallet
-        self._policy = policy
+        self._site = site
+        self._wallet = site.wallet
         self._client = client
-        self._feed = feed
-        self._own = own
-        self._issuer = issuer
+        self._feed = site.feed
         self._module_url = module_url
-        self._now = now
-        self.page_limit = PAGE_LIMIT
+        self._now = site.now
 
     def routes(self, gate: Gate, base: str) -> list[web.RouteDef]:
         return [
@@ -113,25 +61,33 @@ class Tokens:
         uid = str(fields.get("uid", ""))
         held = self._wallet.find(uid, token_type)
         token: Json = {
-            **(held or self._fresh(uid, token_type)),
+            **(held or self._fresh(uid, token_type, fields)),
             **fields,
             "last_updated": self._later_than(held),
         }
-        _, findings = check(self._version.kinds["Token"], token)
+        _, findings = self._version.check("Token", self._version.write_token(token))
         broken = refusing(findings)
         if broken:
             raise ValueError(f"{broken[0].where}: {broken[0].what}")
         self._wallet.keep(token)
         return token
 
-    def _fresh(self, uid: str, token_type: str) -> Json:
+    def _fresh(self, uid: str, token_type: str, fields: Json) -> Json:
+        first = self._site.parties.first
+        owner = Owner(
+            str(fields.get("country_code", first.country_code)),
+            str(fields.get("party_id", first.party_id)),
+        )
+        party = self._site.parties.find(owner)
+        if party is None:
+            raise ValueError(f"party_id: {owner} is none of our parties")
         return {
-            "country_code": self._own.country_code,
-            "party_id": self._own.party_id,
+            "country_code": owner.country_code,
+            "party_id": owner.party_id,
             "uid": uid,
             "type": token_type,
-            "contract_id": f"{self._own.country_code}{self._own.party_id}C{uid}"[:36],
-            "issuer": self._issuer,
+            "contract_id": f"{owner.country_code}{owner.party_id}C{uid}"[:36],
+            "issuer": party.name,
             "valid": True,
             "whitelist": "ALLOWED",
         }
@@ -139,7 +95,7 @@ class Tokens:
     def _later_than(self, held: Json | None) -> str:
         moment = self._now()
         if held is not None:
-            moment = max(moment, parse_datetime(held["last_updated"]) + timedelta(milliseconds=1))
+            moment = max(moment, parse_datetime(held["last_updated"]) + self._version.tick)
         return format_datetime(moment)
 
     async def push(self, peer: Peer, token: Json, patch: Json | None = None) -> None:
@@ -147,72 +103,60 @@ class Tokens:
         endpoint = peer.endpoint("tokens", "RECEIVER")
         if endpoint is None:
             raise CallFailed("the platform does not receive tokens")
-        path = "/".join(
-            quote(part, safe="")
-            for part in (token["country_code"], token["party_id"], token["uid"])
-        )
-        url = f"{endpoint.rstrip('/')}/{path}?{urlencode({'type': token['type']})}"
-        method = "PUT" if patch is None else "PATCH"
-        await self._client.functional(method, url, peer, token if patch is None else patch)
+        owner = _owner(token)
+        url = self._url(endpoint, owner, token)
+        method, body = "PUT", self._version.write_token(token)
+        if patch is not None:
+            method = "PATCH"
+            body = {name: body[name] for name in self._renamed(patch) if name in body}
+            if self._site.habits.no_last_updated:
+                del body["last_updated"]
+        await self._client.functional(method, url, peer, body, sender=owner)
         self._feed.emit(
             "token_pushed", peer=peer.id, method=method, uid=token["uid"], type=token["type"]
         )
 
+    def _url(self, endpoint: str, owner: Owner, token: Json) -> str:
+        spelt = self._site.habits.id
+        path = "/".join(
+            quote(spelt(part), safe="") for part in (owner.country_code, owner.party_id)
+        )
+        url = f"{endpoint.rstrip('/')}/{path}/{quote(spelt(token['uid']), safe='')}"
+        # 2.1.1 defines no query parameter here
+        query = urlencode({"type": token["type"]}) if self._version.has_owner else ""
+        return f"{url}?{query}" if query else url
+
+    def _renamed(self, patch: Json) -> list[str]:
+        """The fields of a PATCH as this version calls them."""
+        names = {"contract_id": "auth_id"} if not self._version.has_owner else {}
+        return [names.get(name, name) for name in patch]
+
     # -- Sender interface
 
     async def get_list(self, exchange: Exchange) -> Answer:
-        query = exchange.request.query
-        begin = self._moment(query.get("date_from"), "date_from")
-        end = self._moment(query.get("date_to"), "date_to")
-        offset = self._count(query.get("offset", "0"), "offset")
-        limit = self._count(query.get("limit", str(self.page_limit)), "limit")
-        limit = min(max(limit, 1), self.page_limit)
-        matching = [
-            token
-            for token in self._wallet.tokens.values()
-            if (begin is None or parse_datetime(token["last_updated"]) >= begin)
-            and (end is None or parse_datetime(token["last_updated"]) < end)
-        ]
-        headers = {"X-Total-Count": str(len(matching)), "X-Limit": str(self.page_limit)}
-        if offset + limit < len(matching):
-            filters = {name: query[name] for name in ("date_from", "date_to") if name in query}
-            following = urlencode({"offset": offset + limit, "limit": limit, **filters})
-            headers["Link"] = f'<{self._module_url("tokens")}?{following}>; rel="next"'
-        return Answer(matching[offset : offset + limit], headers=headers)
-
-    def _moment(self, text: str | None, name: str) -> datetime | None:
-        if text is None:
-            return None
-        try:
-            return parse_datetime(text)
-        except ValueError as error:
-            raise self._bad_parameter(name, str(error), text) from None
-
-    def _count(self, text: str, name: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise self._bad_parameter(name, "not a number", text)
-        return int(text)
-
-    def _bad_parameter(self, name: str, what: str, text: str) -> Refusal:
-        return Refusal(
-            200, INVALID_PARAMETERS, f"{name}: {what}", [violation(PAGINATION, what, name, text)]
-        )
+        tokens = list(self._wallet.tokens.values())
+        if exchange.receiver is not None and not exchange.broadcast:
+            wanted = exchange.receiver
+            tokens = [one for one in tokens if _owner(one).same(wanted)]
+        written = [self._version.write_token(token) for token in tokens]
+        url, limit = self._module_url("tokens"), self._site.page_limit
+        return page(written, exchange.request.query, url, limit)
 
     # -- real-time authorization
 
     async def authorize(self, exchange: Exchange) -> Answer:
         uid = exchange.request.match_info["uid"]
         token_type = exchange.request.query.get("type", "RFID")
-        if token_type not in TOKEN_TYPES:
+        if token_type not in self._version.token_types:
             found = violation("2.2.1 mod_tokens, TokenType", "no TokenType", "type", token_type)
             raise Refusal(200, INVALID_PARAMETERS, "type", [found])
         place = await self._place(exchange)
         token = self._wallet.find(uid, token_type)
         if token is None:
             self._feed.emit("authorization", uid=uid, type=token_type, allowed=None)
-            raise Refusal(404, UNKNOWN_TOKEN, "unknown token")
+            raise Refusal(404, self._version.unknown_token, "unknown token")
         exchange.findings += self._not_to_be_asked(token, place)
-        answer = self._policy.for_token(token)
+        answer = self._site.policy.for_token(token)
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if answer.location_required and place is None:
@@ -225,7 +169,7 @@ class Tokens:
         place = await exchange.json()
         if place is None or place == {}:
             return None
-        read, findings = check(self._version.kinds["LocationReferences"], place)
+        read, findings = self._version.check("LocationReferences", place)
         if read is None:
             raise Refusal(200, INVALID_PARAMETERS, findings[0].what, findings)
         exchange.findings += findings
@@ -259,11 +203,15 @@ class Tokens:
         return here and self._now() - grant.at < COMMAND_AUTHORIZES
 
     def _decide(self, token: Json, answer: Authorization, place: Json | None) -> Json:
-        info: Json = {"allowed": answer.allowed, "token": token}
+        info: Json = {"allowed": answer.allowed}
+        if self._version.has_references:
+            info["token"] = self._version.write_token(token)
         reference: str | None = None
         if answer.allowed == "ALLOWED":
             reference = answer.authorization_reference
-            if reference == "auto":
+            if not self._version.has_references:
+                reference = None
+            elif reference == "auto":
                 reference = str(uuid.uuid4())
             location_id = place["location_id"] if place is not None else None
             self._wallet.grant(
@@ -288,11 +236,5 @@ class Tokens:
         return info
 
 
-def settings(fields: Any) -> Authorization:
-    """From the control API's JSON; raises ValueError or TypeError."""
-    if not isinstance(fields, dict):
-        raise TypeError("a JSON object is expected")
-    known = {name: fields[name] for name in Authorization.__dataclass_fields__ if name in fields}
-    if "delay" in known:
-        known["delay"] = float(known["delay"])
-    return Authorization(**known)
+def _owner(token: Json) -> Owner:
+    return Owner(token["country_code"], token["party_id"])

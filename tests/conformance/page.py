@@ -1,8 +1,9 @@
-"""Writes docs/ocpp-conformance.md: which test covers which test case of the standards.
+"""Writes docs/ocpp-conformance.md and docs/ocpi-rules.md: which test covers what of the standards.
 
-A test covers the cases that its docstring names: `TC_B_01_CSMS` of OCPP 2.0.1 part 6, or
-`OCPP 1.6 5.13` for a section of the 1.6 specification (`OCPP 1.6 WP A01` for a use case of the
-security white paper). Run it as `make docs`; a test compares the page with what it would write.
+A test covers what its docstring names: `TC_B_01_CSMS` of OCPP 2.0.1 part 6, `OCPP 1.6 5.13` for a
+section of the 1.6 specification (`OCPP 1.6 WP A01` for a use case of the security white paper),
+`ocpi-rules 6` (`ocpi-rules 6, 7`) or `ocpi-rules: hub roles` for a rule of OCPI that is easily
+broken. Run it as `make docs`; a test compares the pages with what it would write.
 """
 
 import ast
@@ -14,9 +15,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
-PAGE = TESTS.parent / "docs" / "ocpp-conformance.md"
+DOCS = TESTS.parent / "docs"
+RULES = "ocpi_rules.csv"
 
 _CASE = re.compile(r"TC_[A-Z]+_\d+_CSMS")
+_RULES = re.compile(r"ocpi-rules (\d+(?:(?:, | and )\d+)*)")
 _SECTION = re.compile(r"OCPP 1\.6 ((?:WP [A-Z]\d+)|(?:\d+\.\d+))")
 
 
@@ -40,11 +43,22 @@ def cases(file: str) -> list[Case]:
         ]
 
 
+def rules() -> list[dict[str, str]]:
+    """The rules of OCPI, each with its clause in 2.2.1 and later and in 2.1.1."""
+    with (HERE / RULES).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
 def covered() -> dict[str, list[str]]:
     """Case -> the tests that name it, as `file::function`."""
     found: dict[str, list[str]] = {}
-    for name, text in sorted(_docstrings()):
+    named_rules = [rule["id"] for rule in rules() if ":" in rule["id"]]
+    for name, docstring in sorted(_docstrings()):
+        text = " ".join(docstring.split())
         ids = _CASE.findall(text) + [f"OCPP 1.6 {one}" for one in _SECTION.findall(text)]
+        numbers = re.findall(r"\d+", " ".join(_RULES.findall(text)))
+        ids += [f"ocpi-rules {number}" for number in numbers]
+        ids += [rule for rule in named_rules if rule in text]
         for case in dict.fromkeys(ids):
             found.setdefault(case, []).append(name)
     return found
@@ -60,8 +74,30 @@ def _docstrings() -> Iterator[tuple[str, str]]:
                 yield f"{path.relative_to(TESTS)}::{node.name}", ast.get_docstring(node) or ""
 
 
-def render() -> str:
-    """The whole page."""
+def pages() -> dict[Path, str]:
+    """Every page and what is to be in it."""
+    return {DOCS / "ocpp-conformance.md": _conformance(), DOCS / "ocpi-rules.md": _ocpi_rules()}
+
+
+def _ocpi_rules() -> str:
+    tests = covered()
+    lines = [
+        "# OCPI rules that are easily broken, and the tests that hold us to them\n",
+        "Made by `make docs` from the docstrings of the tests; a test fails when it is stale or a"
+        " rule has no test. Clauses are those of 2.2.1; 2.3.0 has the same chapters.\n",
+        "| rule | what it says | clause | 2.1.1 | tests |",
+        "|---|---|---|---|---|",
+    ]
+    for rule in rules():
+        by = "<br>".join(f"`{name}`" for name in tests.get(rule["id"], ()))
+        name = rule["id"].removeprefix("ocpi-rules").removeprefix(":").strip()
+        lines.append(
+            f"| {name} | {rule['rule']} | {rule['clause']} | {rule['clause_211']} | {by} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _conformance() -> str:
     tests = covered()
     part6, sections = cases("part6_csms.csv"), cases("ocpp16_sections.csv")
     return "\n".join(
@@ -99,4 +135,5 @@ def _table(cases: list[Case], tests: dict[str, list[str]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(), encoding="utf-8")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The page that lists the standards' test cases says the truth."""
+"""The pages that list the standards' test cases and rules say the truth."""
 
 import importlib.util
 from pathlib import Path
@@ -17,9 +17,9 @@ def page() -> ModuleType:
     return module
 
 
-def test_the_page_is_what_the_tests_say(page: ModuleType) -> None:
-    written = page.PAGE.read_text(encoding="utf-8")
-    assert written == page.render(), "docs/ocpp-conformance.md is stale: run `make docs`"
+def test_the_pages_are_what_the_tests_say(page: ModuleType) -> None:
+    for path, text in page.pages().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale: run `make docs`"
 
 
 @pytest.mark.parametrize("file", ["part6_csms.csv", "ocpp16_sections.csv"])
@@ -33,4 +33,10 @@ def test_no_test_names_a_case_that_does_not_exist(page: ModuleType) -> None:
     known = {
         one.id for file in ("part6_csms.csv", "ocpp16_sections.csv") for one in page.cases(file)
     }
+    known |= {rule["id"] for rule in page.rules()}
     assert set(page.covered()) - known == set()
+
+
+def test_every_rule_of_ocpi_has_a_test(page: ModuleType) -> None:
+    tests = page.covered()
+    assert [rule["id"] for rule in page.rules() if rule["id"] not in tests] == []

@@ -201,7 +201,7 @@ class GatewayProcess:
     async def close(self) -> None:
         """End it, and the store server that a killed one leaves behind."""
         if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 os.kill(self.store_pid, signal.SIGCONT)
             assert await self.terminate() == 0, self.log.read_text()[-4000:]
             return
@@ -406,9 +406,11 @@ class Scene:
     # -- the store
 
     async def dump(self) -> dict[bytes, Any]:
-        """Every key of the store and its value."""
+        """Every key of the store and its value, but leases, which come and go by themselves."""
         async with Redis.from_url(self.gateway.store_url) as redis:
-            return {key: await _value(redis, key) async for key in redis.scan_iter(count=1000)}
+            keys = [key async for key in redis.scan_iter(count=1000)]
+            kept = [key for key in keys if not key.startswith(b"gw:lease:")]
+            return {key: await _value(redis, key) for key in kept}
 
     async def close(self) -> None:
         broken: list[BaseException] = []
@@ -461,7 +463,14 @@ def location(identity: str, connectors: int, tariff: dict[str, Any] | None) -> d
             {
                 "uid": f"{identity}-{number}",
                 "evse_id": f"NL*GWY*E{identity}{number}",
-                "capabilities": ["RFID_READER", "REMOTE_START_STOP_CAPABLE"],
+                "capabilities": [
+                    "RFID_READER",
+                    "REMOTE_START_STOP_CAPABLE",
+                    "RESERVABLE",
+                    "UNLOCK_CAPABLE",
+                    "CHARGING_PROFILE_CAPABLE",
+                    "CHARGING_PREFERENCES_CAPABLE",
+                ],
                 "charge_point": {"identity": identity, "evse_id": number},
                 "connectors": [
                     {

@@ -64,6 +64,7 @@ async def test_an_answer_that_fails_is_made_good(scene, kind, fast):
 
 
 async def test_a_cdr_whose_answer_was_lost_is_not_billed_twice(scene, fast):
+    """R14."""
     charger = await scene.add_charger("CP1", "2.0.1", clock=fast)
     partner = await scene.add_partner()
     partner.add_fault(Fault("lose_answer", "/ocpi/emsp/2.2.1/cdrs", method="POST", times=1))
@@ -87,6 +88,7 @@ async def test_a_session_whose_answer_was_lost_goes_out_under_a_new_request_id(s
 
 
 async def test_a_partner_that_hangs_does_not_delay_another(scene, fast):
+    """R13."""
     charger = await scene.add_charger("CP1", "1.6", clock=fast)
     hanging = await scene.add_partner("HNG", tokens=("TAG1",))
     await hanging.until(lambda: hanging.evse("LOC-CP1", "CP1-1")["status"] == "AVAILABLE")
@@ -140,6 +142,7 @@ async def test_what_was_pushed_is_what_can_be_pulled(scene, version, fast):
 
 
 async def test_a_partner_that_is_down_gets_its_cdr_by_pull(scene, fast):
+    """R11."""
     charger = await scene.add_charger("CP1", "1.6", clock=fast)
     partner = await scene.add_partner()
     partner.add_fault(Fault("status", "/ocpi/emsp/2.2.1/cdrs", status=503))

@@ -23,7 +23,7 @@ async def everything_readable(scene):
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 async def test_no_secret_shows_anywhere(start_scene, version, fast):
-    """security-and-faults 7; passwords and inbound tokens hashed, outbound ones sealed."""
+    """security-and-faults 7; passwords and inbound tokens hashed, outbound ones sealed. S9."""
     scene = await start_scene(process=True, log_level="DEBUG")
     await scene.register_charger("CP1")
     password = "canary-password-7351"

@@ -27,14 +27,17 @@ from gateway.domain.events import (
     TransactionStopped,
 )
 from gateway.domain.meter import Measurand, Reading, Sample
-from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
+from gateway.domain.partner_quirks import QUIRKS
+from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState, QuirkSeen
 from gateway.domain.party import Party
+from gateway.domain.timestamps import to_text
 from gateway.domain.tokens import TokenRef
 from gateway.services.access.authorization import AuthorizationService
 from gateway.services.access.local_list import LocalLists
 from gateway.services.access.own_tokens import OwnTokens
 from gateway.services.charging.billing import Billing
 from gateway.services.charging.cost import Costs
+from gateway.services.charging.invoices import Invoices
 from gateway.services.charging.payments import Payments
 from gateway.services.charging.reservations import Reservations
 from gateway.services.charging.smart_charging import SmartCharging
@@ -43,10 +46,19 @@ from gateway.services.charging.station_tariffs import StationTariffs
 from gateway.services.charging.tariffs import TariffBook
 from gateway.services.charging.transactions import TransactionService
 from gateway.services.files.file_transfers import FileRules, FileTransfers
-from gateway.services.ports import CallError, CallResult, CallTimeout, InvalidCall
+from gateway.services.ports import (
+    CallError,
+    CallResult,
+    CallTimeout,
+    CopyUnreadable,
+    InvalidCall,
+    PartnerCopy,
+)
+from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.parties import PartyBook, PartyInfo
 from gateway.services.roaming.partners import PartnerDirectory, RegistrationFailed
+from gateway.services.roaming.payment_terminals import PaymentTerminals
 from gateway.services.security.certificate_services import CertificatePolicy, CertificateServices
 from gateway.services.security.credentials import Credentials
 from gateway.services.security.ocsp import FetchFailed
@@ -133,18 +145,47 @@ class Handshake:
     fails: bool = False
     asked: list[tuple[Any, ...]] = field(default_factory=list)
 
+    versions: tuple[str, ...] = ("2.3.0", "2.2.1", "2.1.1")
+
     async def register(
-        self, partner_id: str | None, versions_url: str, token_a: str, name: str
+        self,
+        partner_id: str | None,
+        versions_url: str,
+        token_a: str,
+        name: str,
+        version: str | None = None,
     ) -> Partner:
-        self.asked.append((partner_id, versions_url, token_a, name))
+        self.asked.append((partner_id, versions_url, token_a, name, version))
         if self.fails:
             raise RegistrationFailed("no such host")
         partner = replace(PARTNER, id=partner_id or "new", name=name)
         await self.partners.save(partner)
         return partner
 
+    async def update(self, partner_id: str, version: str | None = None) -> Partner:
+        self.asked.append(("update", partner_id, version))
+        if self.fails:
+            raise RegistrationFailed("no such host")
+        partner = replace(PARTNER, version=version or PARTNER.version)
+        await self.partners.save(partner)
+        return partner
+
     async def unregister(self, partner_id: str) -> None:
         self.asked.append(("unregister", partner_id))
+
+
+class NoCopies:
+    """Partners that keep nothing."""
+
+    async def read(self, partner: Partner, party: Party, cdr: Any) -> PartnerCopy:
+        """Only one kind of answer is needed here."""
+        if partner.outbound_token is None:
+            raise CopyUnreadable("no token")
+        return PartnerCopy("https://partner.example/cdrs/1", None, ())
+
+
+class NoProvider:
+    """The requests to payment terminal providers; they have their own tests."""
 
 
 class NobodyHome:
@@ -290,6 +331,15 @@ async def house(store: Store, tmp_path: Path) -> AsyncIterator[House]:
     operations = Operations(store, router, clock)
     app = create_app(
         Services(
+            invoices=Invoices(store, clock),
+            payment_terminals=PaymentTerminals(
+                store,
+                partners,
+                parties,
+                catalogue,
+                NoProvider(),
+                clock,  # type: ignore[arg-type]
+            ),
             store=store,
             parties=parties,
             charge_points=charge_points,
@@ -306,8 +356,10 @@ async def house(store: Store, tmp_path: Path) -> AsyncIterator[House]:
             tariffs=TariffBook(store, partners, clock),
             own_tokens=OwnTokens(store),
             partners=partners,
+            hub_clients=HubClients(store, partners, parties, clock),
             registration=handshake,
             deliveries=deliveries,
+            cdr_copies=NoCopies(),
             stale=StaleTransactions(store, charge_points, router, transactions, "node-1"),
             certificates=CertificateServices(
                 store,
@@ -757,6 +809,41 @@ async def test_a_tariff_prices_a_session(house: House) -> None:
     assert (await house.api("GET", "/tariffs/T1")).status == 404
 
 
+async def test_what_is_doubtful_in_a_tariff_is_told_beside_it(house: House) -> None:
+    component = {"type": "TIME", "price": Decimal("0.05"), "step_size": 60}
+    doubtful = TARIFF | {"elements": [{"price_components": [component]}]}
+    reply = await house.api("PUT", "/tariffs/T1", doubtful)
+    assert reply.status == 201
+    (warning,) = reply.json["warnings"]
+    assert (warning["name"], warning["severity"]) == ("price_per_minute", "warning")
+    assert (await house.api("PUT", "/tariffs/T1", reply.json)).status == 200
+    stored = (await house.api("GET", "/tariffs/T1")).json
+    assert "warnings" not in stored
+    assert (await house.api("GET", "/tariffs/T1/check")).json == {"findings": [warning]}
+    assert "warnings" not in (await house.api("PUT", "/tariffs/T1", TARIFF)).json
+
+
+async def test_a_tariff_that_nobody_can_mean_is_refused(house: House) -> None:
+    component = {"type": "TIME", "price": 3, "vat": Decimal("0.21"), "step_size": 60}
+    reply = await house.api(
+        "PUT", "/tariffs/T1", TARIFF | {"elements": [{"price_components": [component]}]}
+    )
+    assert reply.status == 422
+    (detail,) = reply.json["error"]["details"]
+    assert detail.startswith("elements[0].price_components[0].vat: 0.21 is a fraction")
+    assert (await house.api("GET", "/tariffs/T1")).status == 404
+
+
+async def test_a_tariff_is_said_in_words(house: House) -> None:
+    await house.furnish()
+    said = await house.api("GET", "/tariffs/T1/description?language=de")
+    assert (said.json["language"], "je kWh" in said.json["text"]) == ("de", True)
+    assert "per kWh" in (await house.api("GET", "/tariffs/T1/description")).json["text"]
+    assert (await house.api("GET", "/tariffs/T1/description?language=xx")).status == 400
+    for path in ("check", "description"):
+        assert (await house.api("GET", f"/tariffs/T9/{path}")).status == 404
+
+
 async def test_own_tokens_are_kept(house: House) -> None:
     body = {"status": "Blocked", "expires_at": "2027-01-01T00:00:00Z", "group_id": "G"}
     assert (await house.api("PUT", "/tokens/RFID/CARD%2001", body)).status == 201
@@ -838,8 +925,28 @@ async def test_a_cdr_is_owed_again_to_the_partner_that_it_concerns(house: House)
     [(ref, _)] = await owed.due("ems", 10)
     assert str(ref) == f"cdr/{cdr['id']}"
     assert await owed.known("ems", ref) is None
+    copy = await house.api("GET", f"/cdrs/{cdr['id']}/at-partner")
+    assert (copy.json["found"], copy.json["partner_id"]) == (False, "ems")
     assert (await house.api("POST", "/cdrs/none/resend")).status == 404
     assert (await house.api("POST", f"/cdrs/{cdr['id']}/credit")).status == 501
+
+
+async def test_a_cdr_of_a_partner_that_left_is_owed_to_its_party_when_that_is_back(
+    house: House,
+) -> None:
+    """Invited anew after the loss of its tokens, it is another partner and the same payer."""
+    await house.furnish()
+    await house.charge(await house.connect())
+    [cdr] = (await house.api("GET", "/cdrs")).json
+    await house.partners.save(replace(PARTNER, state=PartnerState.UNREGISTERED))
+    assert (await house.api("POST", f"/cdrs/{cdr['id']}/resend")).status == 409
+
+    await house.partners.save(replace(PARTNER, id="anew", inbound_token_hash="another-hash"))
+    reply = await house.api("POST", f"/cdrs/{cdr['id']}/resend")
+
+    assert (reply.status, reply.json["partner_id"]) == (202, "anew")
+    [(ref, _)] = await house.store.party(PARTY).owed.due("anew", 10)
+    assert str(ref) == f"cdr/{cdr['id']}"
 
 
 # --- partners ---------------------------------------------------------------------------------
@@ -872,6 +979,14 @@ async def test_partners_are_shown_without_their_secrets(house: House) -> None:
     assert (await house.api("GET", "/partners/none")).status == 404
 
 
+async def test_a_suspended_partner_is_registered_anew(house: House) -> None:
+    """It has lost our token: it is the same partner that comes back."""
+    await house.partners.save(replace(PARTNER, state=PartnerState.SUSPENDED))
+    body = {"versions_url": "https://partner.example/versions", "token": "their-token-a"}
+    reply = await house.api("POST", f"/partners/{PARTNER.id}/register", body)
+    assert (reply.status, reply.json["id"], reply.json["state"]) == (200, PARTNER.id, "REGISTERED")
+
+
 async def test_we_register_with_a_partner(house: House) -> None:
     partner = (await house.api("POST", "/partners", {"name": "New"})).json["id"]
     body = {"versions_url": "https://partner.example/versions", "token": "their-token-a"}
@@ -883,7 +998,7 @@ async def test_we_register_with_a_partner(house: House) -> None:
     house.handshake.fails = False
     reply = await house.api("POST", f"/partners/{partner}/register", body)
     assert (reply.status, reply.json["state"]) == (200, "REGISTERED")
-    expected = (partner, body["versions_url"], body["token"], "New")
+    expected = (partner, body["versions_url"], body["token"], "New", None)
     assert house.handshake.asked[-1] == expected
     assert (await house.api("POST", f"/partners/{partner}/register", body)).status == 409
     assert (await house.api("POST", "/partners/none/register", body)).status == 404
@@ -900,6 +1015,55 @@ async def test_a_partner_is_renamed_given_quirks_and_removed(house: House) -> No
     assert (await house.api("GET", "/partners/ems")).status == 404
 
 
+async def test_a_version_can_be_named_for_a_registration(house: House) -> None:
+    partner = (await house.api("POST", "/partners", {"name": "New"})).json["id"]
+    body = {"versions_url": "https://partner.example/versions", "token": "a", "version": "9.9"}
+    refused = await house.api("POST", f"/partners/{partner}/register", body)
+    assert refused.status == 422
+    assert "2.3.0" in refused.json["error"]["message"]
+    body["version"] = "2.1.1"
+    assert (await house.api("POST", f"/partners/{partner}/register", body)).status == 200
+    assert house.handshake.asked[-1][-1] == "2.1.1"
+
+
+async def test_our_credentials_are_put_to_a_partner_again(house: House) -> None:
+    """credentials 7.1.2 to 7.1.4: a newer version, other endpoints, other tokens."""
+    reply = await house.api("POST", "/partners/ems/credentials")
+    assert (reply.status, reply.json["version"]) == (200, "2.2.1")
+    moved = await house.api("POST", "/partners/ems/credentials", {"version": "2.3.0"})
+    assert (moved.status, moved.json["version"]) == (200, "2.3.0")
+    assert house.handshake.asked == [("update", "ems", None), ("update", "ems", "2.3.0")]
+    body = {"version": "9.9"}
+    assert (await house.api("POST", "/partners/ems/credentials", body)).status == 422
+    house.handshake.fails = True
+    failed = await house.api("POST", "/partners/ems/credentials", {})
+    assert (failed.status, "no such host" in failed.text) == (502, True)
+    invited = (await house.api("POST", "/partners", {"name": "New"})).json["id"]
+    assert (await house.api("POST", f"/partners/{invited}/credentials")).status == 409
+    assert (await house.api("POST", "/partners/none/credentials")).status == 404
+
+
+async def test_every_partner_quirk_is_listed_and_no_other_is_taken(house: House) -> None:
+    listed = {one["name"]: one for one in (await house.api("GET", "/partner-quirks")).json}
+    assert set(listed) == set(QUIRKS)
+    assert listed["raw_token"]["meaning"].startswith("a partner that wants its token")
+    for wrong in ("no_such", "raw_token:1", "pinned_version", "pinned_version:9.9"):
+        refused = await house.api("PATCH", "/partners/ems", {"quirks": ["no_201", wrong]})
+        assert refused.status == 422
+    assert (await house.api("GET", "/partners/ems")).json["quirks"] == []
+    reply = await house.api("PATCH", "/partners/ems", {"quirks": ["pinned_version:2.1.1"]})
+    assert reply.json["quirks"] == ["pinned_version:2.1.1"]
+
+
+async def test_a_partner_is_shown_with_what_its_handshake_noticed(house: House) -> None:
+    seen = QuirkSeen("array_data", "its version details came in an array", T0)
+    await house.partners.save(replace(PARTNER, hub_party=Party("NL", "HUB"), quirks_seen=(seen,)))
+    shown = (await house.api("GET", "/partners/ems")).json
+    assert shown["quirks_seen"] == [{"name": "array_data", "how": seen.how, "at": to_text(T0)}]
+    assert (shown["hub_party"], shown["version"]) == ("NL*HUB", "2.2.1")
+    assert {"roles", "endpoints", "last_error", "deliveries", "owed"} <= set(shown)
+
+
 async def test_what_a_partner_is_owed_and_refused_is_shown(house: House) -> None:
     await house.furnish()
     owed = house.store.party(PARTY).owed
@@ -909,12 +1073,129 @@ async def test_what_a_partner_is_owed_and_refused_is_shown(house: House) -> None
     await house.store.commit(change)
     shown = (await house.api("GET", "/partners/ems/deliveries")).json
     assert shown["owed"] == 1
+    assert shown["owed_by_kind"] == {
+        "location": 0,
+        "evse": 0,
+        "session": 0,
+        "cdr": 1,
+        "tariff": 0,
+    } | {"invoice": 0}
+    assert shown["owed_since"] is not None
     [(_, version)] = await owed.due("ems", 1)
     await owed.refuse("ems", ref, version, "2001 no such token", T0)
     shown = (await house.api("GET", "/partners/ems/deliveries")).json
     assert shown["owed"] == 0
     assert shown["refusals"][0]["reason"] == "2001 no such token"
     assert shown["refusals"][0]["party"] == "NL*GWY"
+
+
+async def test_a_partner_that_lost_its_data_is_owed_everything_again(house: House) -> None:
+    """As if it had been registered just now; what it has acknowledged is forgotten."""
+    endpoints = tuple(
+        Endpoint(module, "RECEIVER", f"https://partner.example/{module}")
+        for module in ("locations", "tariffs", "sessions", "cdrs")
+    )
+    await house.partners.save(replace(PARTNER, endpoints=endpoints))
+    await house.furnish()
+    await house.charge(await house.connect())
+    [session], [cdr] = [
+        (await house.api("GET", path, None)).json for path in ("/sessions", "/cdrs")
+    ]
+    books = house.store.party(PARTY)
+    refs = [
+        *(ObjectRef.parse(f"{kind}") for kind in ("location/LOC1", "tariff/T1")),
+        ObjectRef.parse(f"session/{session['id']}"),
+        ObjectRef.parse(f"cdr/{cdr['id']}"),
+    ]
+
+    async def acknowledged() -> None:
+        await books.owed.drop_partner("ems")
+        for ref in refs:
+            await books.owed.set_known("ems", ref, "known")
+
+    await acknowledged()
+    reply = await house.api("POST", "/partners/ems/resend")
+    assert (reply.status, reply.json["owed_again"]) == (
+        202,
+        {"location": 1, "tariff": 1, "session": 1, "cdr": 0},
+    )
+    assert {ref for ref, _ in await books.owed.due("ems", 10)} == set(refs[:3])
+    assert [await books.owed.known("ems", ref) for ref in refs] == [None, None, None, "known"]
+
+    await acknowledged()
+    reply = await house.api("POST", "/partners/ems/resend?cdrs=true&since=2026-01-01T00:00:00Z")
+    assert (reply.status, reply.json["owed_again"]["cdr"]) == (202, 1)
+    assert {ref for ref, _ in await books.owed.due("ems", 10)} == set(refs)
+    later = await house.api("POST", "/partners/ems/resend?since=2030-01-01T00:00:00Z")
+    assert later.json["owed_again"]["session"] == 0
+
+    await house.partners.save(replace(PARTNER, state=PartnerState.UNREGISTERED))
+    assert (await house.api("POST", "/partners/ems/resend")).status == 409
+    assert (await house.api("POST", "/partners/none/resend")).status == 404
+    assert (await house.api("POST", "/partners/ems/resend?since=monday")).status in (400, 409)
+
+
+async def test_an_error_of_a_partner_is_shown_with_its_time_while_it_lasts(house: House) -> None:
+    """`last_error` is what is wrong now; the last one ever stays among its deliveries."""
+
+    change = house.store.party(PARTY).change()
+    house.store.party(PARTY).owed.mark(change, ["ems"], ObjectRef.parse("cdr/C1"))
+    await house.store.commit(change)
+    async with asyncio.timeout(10):
+        while (shown := (await house.api("GET", "/partners/ems")).json)["last_error"] is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert shown["last_error"] == "away"
+    assert shown["last_error_at"] == shown["deliveries"]["last_error_at"] is not None
+
+
+async def test_a_suspended_partner_that_calls_again_has_no_error_any_more(house: House) -> None:
+    """What it was suspended for is over until it happens again."""
+    suspended = replace(PARTNER, state=PartnerState.SUSPENDED, last_error="HTTP 401")
+    await house.partners.save(suspended)
+    assert (await house.api("GET", "/partners/ems")).json["last_error"] == "HTTP 401"
+
+    await house.partners.resume(suspended)
+
+    shown = (await house.api("GET", "/partners/ems")).json
+    assert (shown["state"], shown["last_error"], shown["last_error_at"]) == (
+        "REGISTERED",
+        None,
+        None,
+    )
+
+
+async def test_what_waits_is_shown_beside_what_is_owed(house: House) -> None:
+    """Put aside for a party that is not connected, it is in no count of what is owed."""
+    parked = house.store.party(PARTY).parked
+    await parked.put("ems", ObjectRef.parse("cdr/C1"), Party("DE", "EMS"))
+    for path in ("/partners/ems", "/partners/ems/deliveries"):
+        shown = (await house.api("GET", path)).json
+        assert (shown["owed"], shown["waiting"]) == (0, 1)
+
+
+async def test_an_unchanged_location_or_tariff_changes_nothing(house: House) -> None:
+    """ocpi-rules 8: last_updated is of the last change, and an import of the same file is none."""
+    endpoints = tuple(
+        Endpoint(module, "RECEIVER", f"https://partner.example/{module}")
+        for module in ("locations", "tariffs")
+    )
+    await house.partners.save(replace(PARTNER, endpoints=endpoints))
+    await house.furnish()
+    owed = house.store.party(PARTY).owed
+    for path, document, other in (
+        ("/locations/LOC1", LOCATION, {"name": "Another"}),
+        ("/tariffs/T1", TARIFF, {"currency": "NOK"}),
+    ):
+        before = (await house.api("GET", path)).json
+        await owed.drop_partner("ems")
+        again = await house.api("PUT", path, document)
+        assert again.status == 200
+        assert again.json["last_updated"] == before["last_updated"]
+        assert (await house.api("GET", path)).json == before
+        assert await owed.due("ems", 10) == []
+        changed = await house.api("PUT", path, document | other)
+        assert changed.json["last_updated"] > before["last_updated"]
+        assert len(await owed.due("ems", 10)) == 1
 
 
 # --- reports ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Who may charge, on a real store: groups, several places at once, master passes, caches."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,7 +51,9 @@ class Owner:
     answer: Authorization | None = None
     asked: list[str] = field(default_factory=list)
 
-    async def authorize(self, partner: Any, party: Any, uid: str, type: Any, location: Any) -> Any:
+    async def authorize(
+        self, partner: Any, party: Any, uid: str, type: Any, location: Any, owner: Any = None
+    ) -> Any:
         self.asked.append(uid)
         return self.answer
 
@@ -315,6 +318,84 @@ async def test_what_a_remote_start_was_promised_is_no_card_for_tomorrow(
     await store.party(PARTY).remote_starts.put("CP1", "1", promise, 60)
     answer = await house.authorization.authorize(await house.connect(), CARD)
     assert (answer.method, answer.expires_at) == (AuthMethod.COMMAND, T0 + VISIT)
+
+
+async def promised(house: House, key: str, **fields: Any) -> None:
+    """A promise for a card of that uid; several partners may have one."""
+    promise = {
+        "remote_start_id": None,
+        "id_token": "CARD",
+        "evse_id": 1,
+        "token": {
+            "country_code": "DE",
+            "party_id": "EMS",
+            "uid": "CARD",
+            "type": "RFID",
+            "contract_id": "C1",
+        },
+        "partner_id": "ems",
+        "authorization_reference": None,
+    }
+    await house.store.party(PARTY).remote_starts.put("CP1", key, promise | fields, 60)
+
+
+async def test_the_number_of_a_start_says_who_has_asked_for_it(
+    store: Store, partners: PartnerDirectory
+) -> None:
+    """Two partners may have a card of the same uid: each pays for its own start."""
+    house = House(store, partners)
+    state = await house.connect()
+    for number in range(1, 9):
+        await promised(house, str(number), remote_start_id=number, partner_id=f"ems-{number}")
+
+    for number in range(1, 9):
+        told = await house.authorization.for_start(state, CARD, 1, number)
+        assert told.holder is not None
+        assert told.holder.partner_id == f"ems-{number}"
+
+
+async def test_the_last_reference_given_counts(store: Store, partners: PartnerDirectory) -> None:
+    """Mod_sessions 9.3.1: "the last given value SHALL be used here"; a start before a reservation.
+
+    A charge point of 1.6 does not say which of two starts it has carried out.
+    """
+    house = House(store, partners)
+    state = await house.connect()
+    await promised(house, "reservation:1", reservation_id=1, authorization_reference="reserved")
+    for number in range(1, 9):
+        reference = f"start {number}"
+        await promised(
+            house, str(number), remote_start_id=number, authorization_reference=reference
+        )
+        await asyncio.sleep(0.002)  # a promise is as old as its milliseconds
+
+    told = await house.authorization.for_start(state, CARD, 1)
+
+    assert told.reference == "start 8"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("RESERVATION", "S1"), ("COMPLETED", None), (None, "S1")]
+)
+async def test_a_session_that_was_completed_is_not_taken_up_again(
+    store: Store, partners: PartnerDirectory, status: str | None, expected: str | None
+) -> None:
+    """2.2.1 mod_sessions 9.4.2, COMPLETED: "no more modifications".
+
+    The reservation is over before the driver whom a command has started plugs in.
+    """
+    house = House(store, partners)
+    state = await house.connect()
+    await promised(house, "1", remote_start_id=1, session_id="S1")
+    if status is not None:
+        books = store.party(PARTY)
+        change = books.change()
+        books.sessions.put(change, "S1", {"id": "S1", "status": status}, updated=T0)
+        await store.commit(change)
+
+    told = await house.authorization.for_start(state, CARD, 1, 1)
+
+    assert (told.accepted, told.session_id) == (True, expected)
 
 
 # --- only some EVSEs ----------------------------------------------------------------------

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from gateway.domain.certificates import CertificateState, CertificateStatusRequested
-from gateway.ocpi.ocsp_fetch import OcspFetch
+from gateway.ocpi.outgoing.ocsp_fetch import OcspFetch
 from gateway.services.security.certificate_authority import BuiltInAuthority, SigningOrder
 from gateway.services.security.certificate_hashes import hash_data
 from gateway.services.security.certificate_templates import pem

@@ -7,13 +7,17 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.app import Gateway
-from gateway.settings import Settings
+from gateway.cli.api import OperatorApi
+from gateway.domain.party import Party
+from gateway.settings import Settings, secret_key
+from gateway.store import Store
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "operator-token-of-the-tests"
@@ -26,7 +30,7 @@ LOCATION = {
     "coordinates": {"latitude": "52.09000", "longitude": "5.12000"},
     "time_zone": "Europe/Amsterdam",
 }
-TARIFF = {
+TARIFF: dict[str, Any] = {
     "id": "T1",
     "currency": "EUR",
     "tax_included": "NO",
@@ -199,6 +203,91 @@ async def test_a_tariff_is_imported_and_prices_a_session(gateway: Gateway, shell
     assert "total: 3.15" in (await shell.run("tariff", "price", "T1", session)).out
 
 
+async def test_what_is_doubtful_in_a_tariff_is_shown_at_its_import(
+    gateway: Gateway, shell: Shell
+) -> None:
+    wrong = {"type": "ENERGY", "price": 0.3, "vat": 0.21, "step_size": 1}
+    doubtful = {"type": "TIME", "price": 0.05, "step_size": 60}
+    tariffs = [
+        TARIFF | {"id": id_, "elements": [{"price_components": [component]}]}
+        for id_, component in (("T1", doubtful), ("T2", wrong))
+    ]
+    imported = await shell.run("tariff", "import", shell.file("t.json", tariffs))
+    assert imported.status == 1
+    assert "T1: created\nwarning: elements[0].price_components[0].price: is 0.05" in imported.out
+    assert "T2: The document breaks the standard: elements[0].price_comp" in imported.out
+    by_id = await shell.run("tariff", "check", "T1", "--json")
+    assert [one["name"] for one in by_id.json[0]["findings"]] == ["price_per_minute"]
+
+
+async def shown_tariff(gateway: Gateway, id_: str) -> dict[str, Any]:
+    api = OperatorApi(gateway.addresses.operator, TOKEN)
+    found: dict[str, Any] = await asyncio.to_thread(api.get, f"/tariffs/{id_}")
+    return found
+
+
+async def test_words_are_written_into_a_tariff_on_request_only(
+    gateway: Gateway, shell: Shell
+) -> None:
+    own = TARIFF | {"id": "T2", "tariff_alt_text": [{"language": "en", "text": "cheap"}]}
+    both = shell.file("t.json", [TARIFF, own])
+    await shell.run("tariff", "import", both)
+    assert "tariff_alt_text" not in await shown_tariff(gateway, "T1")
+    ran = await shell.run("tariff", "import", both, "--describe", "en", "--describe", "fr")
+    assert ran.status == 0, ran.err
+    assert (await shown_tariff(gateway, "T1"))["tariff_alt_text"] == [
+        {"language": "en", "text": "Energy: 0.30 EUR per kWh. Prices are without taxes."},
+        {"language": "fr", "text": "Énergie : 0,30 EUR par kWh. Prix hors taxes."},
+    ]
+    assert (await shown_tariff(gateway, "T2"))["tariff_alt_text"] == own["tariff_alt_text"]
+
+
+async def test_a_stored_session_is_priced_by_another_tariff(
+    gateway: Gateway, shell: Shell, redis_url: str
+) -> None:
+    await shell.run("location", "import", shell.file("l.json", LOCATION))
+    session = {
+        "country_code": "NL",
+        "party_id": "GWY",
+        "id": "S1",
+        "location_id": "LOC1",
+        "start_date_time": "2026-03-01T21:30:00Z",
+        "last_updated": "2026-03-01T22:30:00Z",
+        "total_cost": {"before_taxes": 9, "taxes": []},
+        "charging_periods": [
+            {
+                "start_date_time": "2026-03-01T21:30:00Z",
+                "tariff_id": "T9",
+                "dimensions": [{"type": "ENERGY", "volume": 10}],
+            }
+        ],
+    }
+    key = secret_key(Settings(data_dir=shell.directory / "data"))
+    store = await Store.open(redis_url, secret_key=key, node_id="another")
+    party = store.party(Party("NL", "GWY"))
+    change = party.change()
+    at = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
+    party.sessions.put(change, "S1", session, updated=at, partner_id=None)
+    await store.commit(change)
+    await store.close()
+    # half of the hour lies before 23:00 at the location (Europe/Amsterdam), which is 22:00 UTC
+    night = {
+        "price_components": [{"type": "ENERGY", "price": 0.1, "step_size": 1}],
+        "restrictions": {"start_time": "23:00", "end_time": "06:00"},
+    }
+    tariff = shell.file("t.json", TARIFF | {"elements": [night, *TARIFF["elements"]]})
+    # by hand: 5 kWh x 0.30 + 5 kWh x 0.10
+    shown = await shell.run("tariff", "price", tariff, "S1")
+    assert "total: 2 EUR" in shown.out
+    assert "stored total: 9" in shown.out
+    assert "interpolated" in shown.out
+    in_utc = await shell.run("tariff", "price", tariff, "S1", "--time-zone", "UTC", "--json")
+    assert in_utc.json["total_cost"]["before_taxes"] == 3
+    assert in_utc.json["stored_total_cost"]["before_taxes"] == 9
+    none = await shell.run("tariff", "price", tariff, "S2")
+    assert none.err == "error: S2: no such session or CDR\n"
+
+
 async def test_partners_are_invited_listed_and_removed(gateway: Gateway, shell: Shell) -> None:
     added = await shell.run("partner", "add", "New", "--json")
     id_, token = added.json["id"], added.json["token"]
@@ -213,6 +302,35 @@ async def test_partners_are_invited_listed_and_removed(gateway: Gateway, shell: 
     assert failed.err.startswith("error: The registration failed")
     assert (await shell.run("partner", "remove", id_)).status == 0
     assert (await shell.run("partner", "list", "--json")).json == []
+
+
+async def test_what_a_partner_does_otherwise_is_listed_and_shown(
+    gateway: Gateway, shell: Shell
+) -> None:
+    id_ = (await shell.run("partner", "add", "New", "--json")).json["id"]
+    listed = await shell.run("partner", "quirks", "--json")
+    assert "raw_token" in {one["name"] for one in listed.json}
+    assert "a partner that wants its token" in (await shell.run("partner", "quirks")).out
+    shown = await shell.run("partner", "show", id_)
+    assert "quirks_seen" in shown.out
+    assert "hub_party" in shown.out
+    assert "endpoints" in shown.out
+
+
+async def test_a_partner_that_is_not_registered_is_sent_nothing_again(
+    gateway: Gateway, shell: Shell
+) -> None:
+    id_ = (await shell.run("partner", "add", "New", "--json")).json["id"]
+    refused = await shell.run("partner", "resend", id_, "--cdrs", "--since", "2026-01-01T00:00:00Z")
+    assert (refused.status, refused.err) == (1, "error: The partner is not registered\n")
+
+
+async def test_a_partner_that_is_not_registered_cannot_be_updated(
+    gateway: Gateway, shell: Shell
+) -> None:
+    id_ = (await shell.run("partner", "add", "New", "--json")).json["id"]
+    refused = await shell.run("partner", "update", id_, "--version", "2.3.0")
+    assert (refused.status, refused.err) == (1, "error: The partner is not registered\n")
 
 
 async def test_names_cannot_speak_to_the_terminal(gateway: Gateway, shell: Shell) -> None:
@@ -306,3 +424,17 @@ async def test_serve_says_in_one_line_why_it_does_not_start(
     assert "Traceback" not in ran.err
     ran = await shell.run("serve", "--workers", "2")
     assert ran.status == 1
+
+
+async def test_parties_are_added_listed_and_removed(gateway: Gateway, shell: Shell) -> None:
+    added = await shell.run("party", "add", "BE*DEF", "Second", "--website", "https://d.example")
+    assert (added.status, added.out) == (0, "BE*DEF added\n"), added.err
+    changed = await shell.run("party", "add", "BE*DEF", "Renamed", "--json")
+    assert (changed.json["business_name"], changed.json["website"]) == ("Renamed", None)
+    found = await shell.run("party", "list", "--json")
+    assert [one["party"] for one in found.json] == ["NL*GWY", "BE*DEF"]
+    assert "Renamed" in (await shell.run("party", "list")).out
+    assert (await shell.run("party", "remove", "BE*DEF")).out == "BE*DEF removed\n"
+    refused = await shell.run("party", "remove", "NL*GWY")
+    assert refused.status == 1
+    assert "it is the first party" in refused.err

@@ -359,6 +359,21 @@ async def test_a_partner_that_is_gone_takes_its_tokens_along(
     assert station.cards == {}
 
 
+async def test_a_list_has_nobody_whose_partner_is_not_to_know_of_the_stations_party(
+    house: House, station: ListStation
+) -> None:
+    """What is not visible cannot be billed; seen again, the list has them again."""
+    await house.push("A")
+    await house.connect(station)
+    assert set(station.cards) == {"a"}
+    for visible, cards in ((frozenset({Party("DE", "XYZ")}), set()), (None, {"a"})):
+        await house.partners.save(
+            Partner("ems", "EMS", PartnerState.REGISTERED, T0, parties=visible)
+        )
+        await house.connect(station)
+        assert set(station.cards) == cards
+
+
 async def test_uids_that_do_not_fit_an_id_tag_are_left_out_in_16_only(
     house: House, station: ListStation
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,10 +16,13 @@ from gateway.domain.commands import CommandOutcome
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.tokens import AuthMethod, AuthorizationStatus, TokenType
-from gateway.ocpi.client import OcpiClient, Refused, Routing, Unauthorized, Unreachable, join
-from gateway.ocpi.command_results import RESULTS, CommandResultSender
-from gateway.ocpi.safe_http import SafeHttp
-from gateway.ocpi.token_authorizer import ALLOWED, RealTimeAuthorizer
+from gateway.ocpi.outgoing.client import OcpiClient, Refused, Routing, Unauthorized, Unreachable
+from gateway.ocpi.outgoing.command_results import CommandResultSender
+from gateway.ocpi.outgoing.safe_http import SafeHttp
+from gateway.ocpi.quirks import object_url
+from gateway.ocpi.tokens.token_authorizer import ALLOWED, RealTimeAuthorizer
+from gateway.ocpi.versions import BY_NUMBER
+from gateway.services.ports import ReplyTo
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 OUR_PARTY = Party("NL", "CPO")
@@ -114,6 +118,37 @@ async def test_a_partner_that_does_not_decode_gets_the_token_as_it_is(
     assert platform.requests[0][2]["authorization"] == "Token plain"
 
 
+async def test_a_211_partner_gets_the_token_as_it_is_unless_it_wants_base64(
+    client: OcpiClient, platform: Platform
+) -> None:
+    """ocpi-rules 1 (2.1.1 transport_and_format)."""
+    sample = "IpbJOXxkxOAuKR92z0nEcmVF3Qw09VG7I7d/WCg0koM="
+    partner = platform.partner(outbound_token=sample, version="2.1.1")
+    await client.request_partner(partner, "GET", platform.url)
+    await client.request_partner(
+        replace(partner, quirks=frozenset({"base64_token"})), "GET", platform.url
+    )
+    encoded = base64.b64encode(sample.encode()).decode()
+    sent = [headers["authorization"] for _, _, headers, _ in platform.requests]
+    assert sent == [f"Token {sample}", f"Token {encoded}"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"version": "2.1.1"}, {"quirks": frozenset({"no_routing_headers"})}]
+)
+async def test_routing_headers_are_not_sent_where_they_mean_nothing(
+    client: OcpiClient, platform: Platform, changes: dict[str, Any]
+) -> None:
+    """ocpi-rules 25: 2.1.1 has none."""
+    await client.request_partner(
+        platform.partner(outbound_token="t", **changes),
+        "GET",
+        platform.url,
+        routing=Routing(OUR_PARTY, EMSP),
+    )
+    assert not any(name.startswith("ocpi-") for name in platform.requests[0][2])
+
+
 async def test_every_request_has_its_own_request_id_and_keeps_the_correlation_id(
     client: OcpiClient, platform: Platform
 ) -> None:
@@ -150,22 +185,23 @@ async def test_money_and_energy_are_sent_digit_for_digit(
 
 @pytest.mark.parametrize("endpoint", ["https://p.example/ocpi/loc", "https://p.example/ocpi/loc/"])
 def test_ids_are_percent_encoded_behind_endpoints_with_or_without_a_slash(endpoint: str) -> None:
-    assert (
-        join(endpoint, "NL", "A/B c?#%é")
-        == "https://p.example/ocpi/loc/NL/A%2FB%20c%3F%23%25%C3%A9"
-    )
+    """ocpi-rules: URL joining."""
+    url = object_url(Platform().partner(), endpoint, "NL", "A/B c?#%é")
+    assert url == "https://p.example/ocpi/loc/NL/A%2FB%20c%3F%23%25%C3%A9"
 
 
 # --- answers ----------------------------------------------------------------------------------
 
 
 async def test_data_may_be_absent(client: OcpiClient, platform: Platform) -> None:
+    """ocpi-rules: data cardinality."""
     assert (await get(client, platform)).data is None
 
 
 async def test_a_single_object_in_an_array_is_unwrapped(
     client: OcpiClient, platform: Platform
 ) -> None:
+    """ocpi-rules: data cardinality; ocpi-rules: array habit."""
     platform.answers(lambda: envelope(1000, [{"a": 1}]))
     assert (await get(client, platform)).one() == {"a": 1}
 
@@ -189,6 +225,7 @@ async def test_an_ocpi_error_inside_http_200_is_a_refusal(
 async def test_an_http_error_without_an_envelope_is_a_refusal(
     client: OcpiClient, platform: Platform
 ) -> None:
+    """ocpi-rules: envelope habit."""
     platform.answers(lambda: web.Response(status=404, text="<html>not here</html>"))
     with pytest.raises(Refused) as refused:
         await get(client, platform)
@@ -287,6 +324,7 @@ async def test_pages_are_followed_to_the_end(client: OcpiClient, platform: Platf
 async def test_a_page_with_one_bad_object_keeps_the_rest(
     client: OcpiClient, platform: Platform
 ) -> None:
+    """ocpi-rules: unknown fields."""
     platform.answers(lambda: envelope(1000, [{"n": 1}, "oops", None, {"n": 2}]))
     assert await collect(client, platform) == [{"n": 1}, {"n": 2}]
 
@@ -466,7 +504,54 @@ async def test_a_partner_without_a_tokens_interface_gives_none(client: OcpiClien
     assert await authorizer.authorize(partner, OUR_PARTY, "U", TokenType.RFID, None) is None
 
 
+# --- answers without an envelope --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"detail": "kwh: field required"}', '{"detail": "kwh: field required"}'),
+        (b"<html><title>Bad\x00 Gate\nway</title><b>nginx</b></html>", "Bad Gate way nginx"),
+        (b"\x1b[31mred\x07 \xff", "[31mred \ufffd"),
+        (b"x y " * 10_000, ("x y " * 50).strip()),
+        (b" ", "no reason given"),
+    ],
+)
+async def test_what_a_refusal_without_an_envelope_says_is_kept(
+    client: OcpiClient, platform: Platform, body: bytes, told: str
+) -> None:
+    """ocpi-rules: 4xx without an envelope; short, printable."""
+    platform.answers(lambda: web.Response(status=422, body=body))
+    with pytest.raises(Refused) as refused:
+        await client.request("GET", f"{platform.url}/x", token="t1")
+    assert str(refused.value) == f"HTTP 422: {told}"
+
+
+@pytest.mark.parametrize("status", [200, 422, 502])
+async def test_what_is_kept_of_an_answer_has_no_token(
+    client: OcpiClient, platform: Platform, status: int
+) -> None:
+    """S9: some frameworks repeat the request, headers and all."""
+    new = "pZ8d3yUo1_-aQ4vXw7RtK2mB6nHc5Jf9LgEsTiYz0oCqDxWu"
+
+    async def repeat(request: web.Request) -> web.StreamResponse:
+        said = f"{request.headers['Authorization']} {await request.text()} their-token wrong"
+        return web.Response(status=status, text=said)
+
+    platform.handler = repeat
+    with pytest.raises((Refused, Unreachable)) as raised:
+        await client.request("POST", f"{platform.url}/x", token="their-token", body={"token": new})
+    assert str(raised.value).endswith("wrong")
+    for secret in ("their-token", base64.b64encode(b"their-token").decode(), new, new[:24]):
+        assert secret not in str(raised.value)
+
+
 # --- command results --------------------------------------------------------------------------
+
+
+async def result(client: OcpiClient, platform: Platform, url: str, outcome: CommandOutcome) -> bool:
+    to = ReplyTo(platform.partner(), OUR_PARTY, url)
+    return await CommandResultSender(client).send(to, outcome)
 
 
 @pytest.mark.parametrize("outcome", list(CommandOutcome))
@@ -474,23 +559,20 @@ async def test_every_outcome_is_a_command_result_type(
     client: OcpiClient, platform: Platform, outcome: CommandOutcome
 ) -> None:
     """ocpi-rules 16: CommandResult has an enum of its own."""
-    sender = CommandResultSender(client)
-    assert await sender.send(platform.partner(), OUR_PARTY, f"{platform.url}/r", outcome)
-    assert json.loads(platform.requests[0][3]) == {"result": RESULTS[outcome]}
+    assert await result(client, platform, f"{platform.url}/r", outcome)
+    words = BY_NUMBER["2.2.1"].commands.results
+    assert json.loads(platform.requests[0][3]) == {"result": words[outcome]}
 
 
 async def test_a_result_goes_to_the_response_url_as_it_was_given(
     client: OcpiClient, platform: Platform
 ) -> None:
+    """ocpi-rules: URL joining."""
     url = f"{platform.url}/ocpi//results/a%2Fb?id=7&x=%20"
-    sender = CommandResultSender(client)
-    await sender.send(platform.partner(), OUR_PARTY, url, CommandOutcome.FAILED, "no answer")
+    await result(client, platform, url, CommandOutcome.FAILED)
     method, path, _, body = platform.requests[0]
     assert (method, path) == ("POST", "/ocpi//results/a%2Fb?id=7&x=%20")
-    assert json.loads(body) == {
-        "result": "FAILED",
-        "message": [{"language": "en", "text": "no answer"}],
-    }
+    assert json.loads(body) == {"result": "FAILED"}
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 429, 500])
@@ -499,9 +581,7 @@ async def test_a_result_that_is_not_taken_is_not_sent_again(
 ) -> None:
     """ocpi-rules 15: no retry of a CommandResult."""
     platform.answers(lambda: web.Response(status=status, headers={"Location": "/elsewhere"}))
-    sender = CommandResultSender(client)
-    url = f"{platform.url}/r"
-    assert not await sender.send(platform.partner(), OUR_PARTY, url, CommandOutcome.ACCEPTED)
+    assert not await result(client, platform, f"{platform.url}/r", CommandOutcome.ACCEPTED)
     assert len(platform.requests) == 1
 
 
@@ -515,9 +595,8 @@ async def test_a_result_whose_answer_is_lost_is_not_sent_again(
         request.transport.abort()
         return web.Response()
 
-    sender = CommandResultSender(client)
     url = f"{platform.url}/r"
-    assert await sender.send(platform.partner(), OUR_PARTY, url, CommandOutcome.ACCEPTED)
+    assert await result(client, platform, url, CommandOutcome.ACCEPTED)
     platform.handler = hang_up
-    assert not await sender.send(platform.partner(), OUR_PARTY, url, CommandOutcome.ACCEPTED)
+    assert not await result(client, platform, url, CommandOutcome.ACCEPTED)
     assert len(platform.requests) == 2

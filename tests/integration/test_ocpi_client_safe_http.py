@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from gateway.ocpi.safe_http import (
+from gateway.ocpi.outgoing.safe_http import (
     BodyTooLarge,
     ForbiddenTarget,
     HttpAnswer,
@@ -29,6 +29,9 @@ class NamesOf(AbstractResolver):
     """A DNS of the test's own: every name has these addresses."""
 
     def __init__(self, *addresses: str) -> None:
+        self.become(*addresses)
+
+    def become(self, *addresses: str) -> None:
         self._addresses = addresses
 
     async def resolve(
@@ -115,6 +118,8 @@ async def get(http: SafeHttp, url: str, timeout: float = 5.0) -> HttpAnswer:
         "0.0.0.0",
         "224.0.0.1",
         "255.255.255.255",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
         "192.0.2.1",
         "::1",
         "::",
@@ -145,7 +150,17 @@ def test_a_public_address_is_recognized(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "fe80::1", "0.0.0.0", "::", "224.0.0.1", "::ffff:169.254.1.1"]
+    "address",
+    [
+        "169.254.169.254",
+        "fe80::1",
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "::ffff:169.254.1.1",
+        "fd00:ec2::254",
+        "100.100.100.200",
+    ],
 )
 def test_link_local_and_metadata_addresses_stay_shut_even_in_a_lab(address: str) -> None:
     assert not is_lab(ip_address(address))
@@ -219,6 +234,20 @@ async def test_a_name_that_resolves_to_a_private_address_is_refused_when_connect
     assert canary.connections == 0
 
 
+async def test_a_name_is_judged_again_each_time_it_is_resolved(
+    serve: Callable[[Handler], Awaitable[str]],
+) -> None:
+    """security S11: DNS rebinding; what was allowed once opens no door for the next answer."""
+    names = NamesOf("127.0.0.1")
+    http = SafeHttp(allow_private_hosts=True, resolver=names)
+    url = (await serve(answers(b"hello"))).replace("127.0.0.1", "partner.example")
+    assert (await get(http, url)).body == b"hello"
+    names.become("169.254.169.254")
+    with pytest.raises(ForbiddenTarget):
+        await http.request("GET", url, headers={}, timeout=5.0, fresh=True)
+    await http.close()
+
+
 async def test_a_lab_may_call_loopback_over_http(
     lab_http: SafeHttp, serve: Callable[[Handler], Awaitable[str]]
 ) -> None:
@@ -229,7 +258,7 @@ async def test_a_lab_may_call_loopback_over_http(
 async def test_a_url_goes_out_as_it_was_written(
     lab_http: SafeHttp, serve: Callable[[Handler], Awaitable[str]]
 ) -> None:
-    """A response_url is used verbatim."""
+    """A response_url is used verbatim. ocpi-rules: URL joining."""
     paths: list[str] = []
 
     async def note(request: web.Request) -> web.StreamResponse:
@@ -244,7 +273,7 @@ async def test_a_url_goes_out_as_it_was_written(
 async def test_a_redirect_is_not_followed(
     lab_http: SafeHttp, canary: Canary, serve: Callable[[Handler], Awaitable[str]]
 ) -> None:
-    """security S11: redirects not followed."""
+    """security S11: redirects not followed. ocpi-rules: URL joining."""
 
     async def redirect(request: web.Request) -> web.StreamResponse:
         return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{canary.port}/"})

@@ -129,6 +129,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         ocpp_port=0,
         ocpi_port=0,
         operator_port=0,
+        files_port=0,
         operator_token=OPERATOR_TOKEN,
         log_level="ERROR",
     )

@@ -16,6 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from gateway.domain.charge_points import ChargePointRecord, PresentedCertificate, SecurityProfile
 from gateway.domain.commands import CommandOutcome
@@ -787,6 +788,34 @@ async def test_a_call_in_fragments_is_one_call(site: Site) -> None:
     async with site.booted() as charger:
         await charger.socket.send(iter(['[2,"1",', '"Heartbeat"', ",{}]"]))
         assert (await charger.receive())[:2] == [3, "1"]
+
+
+async def test_what_looks_like_a_frame_within_a_cut_one_is_part_of_it(site: Site) -> None:
+    """RFC 6455 5.2"""
+    whole, inner, last = (
+        Frame(Opcode.TEXT, b'[2,"%d","Heartbeat",{}]' % number).serialize(mask=True)
+        for number in (1, 2, 4)
+    )
+    begin = b'[2,"3","DataTransfer","'
+    header = bytes((0x81, 0x80 | (len(begin) + len(inner)))) + bytes(4)  # masked with nothing
+    async with site.booted() as charger:
+        charger.socket.transport.write(whole + header + begin)
+        assert (await charger.receive())[:2] == [3, "1"]  # so the begin has come too
+        charger.socket.transport.write(inner)
+        assert (await charger.receive())[:2] == [4, "3"]
+        charger.socket.transport.write(last)
+        assert (await charger.receive())[:2] == [3, "4"]
+
+
+async def test_a_whole_text_between_fragments_closes_the_socket(site: Site) -> None:
+    """RFC 6455 5.4: "fragments of one message MUST NOT be interleaved" """
+    begun = Frame(Opcode.TEXT, b'[2,"1",', fin=False).serialize(mask=True)
+    whole = Frame(Opcode.TEXT, b'[2,"2","Heartbeat",{}]').serialize(mask=True)
+    async with site.booted() as charger:
+        charger.socket.transport.write(begun)
+        await asyncio.wait_for(await charger.socket.ping(), 10)  # so the begin has come
+        charger.socket.transport.write(whole)
+        assert await charger.closed() == 1002
 
 
 async def test_a_named_quirk_lets_numbers_come_as_text(site: Site) -> None:

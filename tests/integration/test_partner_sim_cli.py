@@ -233,8 +233,38 @@ async def test_a_registration_that_fails_is_exit_status_1(start: Start) -> None:
         ("--register", "http://127.0.0.1:1/versions"),
         ("--tokens-file", "no-such-file"),
         ("--port", "many"),
+        ("--version", "2.4.0"),
+        ("--role", "HUB"),
+        ("--role", "CPO"),
+        ("--habit", "politeness=true"),
     ],
 )
 async def test_wrong_arguments_are_exit_status_2(start: Start, arguments: tuple[str, ...]) -> None:
     process = await start(*arguments)
     assert await asyncio.wait_for(process.process.wait(), PATIENCE) == 2
+
+
+async def test_it_offers_the_versions_it_is_told(start: Start) -> None:
+    process = await start("--version", "2.1.1", "--version", "2.3.0", "--habit", "token=base64")
+    url = (await process.named("listening"))["url"]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/control/state") as state,
+        session.get(f"{url}/control/habits") as habits,
+    ):
+        shown = await state.json()
+        assert (await habits.json())["token"] == "base64"
+    assert (shown["version"], shown["versions"]) == ("2.1.1", ["2.3.0", "2.1.1"])
+    assert await process.end(signal.SIGTERM) == 0
+
+
+async def test_it_is_a_hub_when_told_so(start: Start) -> None:
+    process = await start("--role", "HUB", "--party-id", "HUB", "--behind", "DE*EMS")
+    url = (await process.named("listening"))["url"]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/control/parties") as answer,
+    ):
+        parties = await answer.json()
+    assert [(one["party_id"], one["status"]) for one in parties] == [("EMS", "CONNECTED")]
+    assert await process.end(signal.SIGTERM) == 0

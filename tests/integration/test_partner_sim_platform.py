@@ -366,7 +366,7 @@ async def test_a_failed_handshake_registers_nobody(partner: SimulatedPartner, cp
     with pytest.raises(CallFailed):
         await partner.register(f"{cpo.url}/versions", "wrong")
     assert not partner.registered
-    assert partner.registry.peers == {}
+    assert partner.site.registry.peers == {}
 
 
 async def test_a_cpo_registers_with_it(partner: SimulatedPartner, cpo: Cpo) -> None:

@@ -29,8 +29,12 @@ from gateway.domain.tokens import AuthMethod, Authorization, AuthorizationStatus
 from gateway.services.access.authorization import AuthorizationService
 from gateway.services.charging.billing import Billing
 from gateway.services.charging.commands import CommandService, StartSession
+from gateway.services.charging.in_flight import InFlight
+from gateway.services.charging.reservations import Reservations
+from gateway.services.charging.targets import ConnectorRequired, Targets
 from gateway.services.charging.tariffs import TariffBook
 from gateway.services.charging.transactions import TransactionService
+from gateway.services.ports import ReplyTo
 from gateway.services.roaming.locations import LocationCatalogue, UnknownLocation
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.services.stations.charge_points import ChargePoints
@@ -91,6 +95,7 @@ class Owner:
         uid: str,
         type: Any,
         location: Any,
+        owner: Any = None,
     ) -> Authorization | None:
         self.asked.append((uid, location))
         if self.meanwhile is not None:
@@ -104,16 +109,12 @@ class Results:
 
     sent: list[tuple[str, CommandOutcome]] = field(default_factory=list)
 
-    async def send(
-        self,
-        partner: Partner,
-        party: Party,
-        response_url: str,
-        outcome: CommandOutcome,
-        message: str | None = None,
-    ) -> bool:
-        self.sent.append((response_url, outcome))
+    async def send(self, to: ReplyTo, outcome: CommandOutcome) -> bool:
+        self.sent.append((to.url, outcome))
         return True
+
+    async def cancelled(self, to: ReplyTo) -> bool:
+        raise AssertionError(to)
 
 
 @dataclass
@@ -208,6 +209,8 @@ PARTNER = Partner(
     ),
 )
 
+TO = ReplyTo(PARTNER, PARTY, "https://partner.example/r", Party("DE", "EMS"))
+
 
 def token(whitelist: str = "ALWAYS", *, valid: bool = True) -> dict[str, Any]:
     return {
@@ -255,7 +258,17 @@ async def house(store: Store) -> AsyncIterator[House]:
         offline_after=0,
         now=clock,
     )
-    commands = CommandService(store, catalogue, router, results)
+    commands = CommandService(
+        store,
+        Targets(store, catalogue),
+        router,
+        results,
+        partners=partners,
+        reservations=Reservations(store, router, clock),
+        currency="EUR",
+        in_flight=InFlight(),
+        now=clock,
+    )
     status = StatusService(store, publisher, transactions, clock)
     await charge_points.put("CP1", security_profile=0, password=None, party=PARTY)
     await tariffs.put(PARTY, TARIFF)
@@ -508,16 +521,15 @@ async def test_a_remote_start_is_attributed_to_its_token_and_reference(house: Ho
     station = FakeStation()
     state = await house.connect(station)
     request = StartSession(
-        "https://partner.example/result",
         token(),
         "LOC1",
         "EVSE1",
         authorization_reference="REF-7",
     )
-    answer = await house.commands.start_session(PARTNER, PARTY, request)
+    answer = await house.commands.start_session(TO, request)
     assert answer.result == "ACCEPTED"
     await house.commands.close()
-    assert house.results.sent == [("https://partner.example/result", CommandOutcome.ACCEPTED)]
+    assert house.results.sent == [("https://partner.example/r", CommandOutcome.ACCEPTED)]
     [command] = station.executed
     started = await house.transactions.started(
         state,
@@ -535,8 +547,8 @@ async def test_a_token_that_came_in_a_command_is_never_asked_about(house: House)
     await house.store.tokens.put("ems", token("NEVER"))
     station = FakeStation()
     state = await house.connect(station)
-    request = StartSession("https://partner.example/r", token("NEVER"), "LOC1", "EVSE1")
-    await house.commands.start_session(PARTNER, PARTY, request)
+    request = StartSession(token("NEVER"), "LOC1", "EVSE1")
+    await house.commands.start_session(TO, request)
     await house.commands.close()
     first = await house.transactions.started(state, start())
     again = await house.transactions.started(state, start())
@@ -553,8 +565,8 @@ async def test_a_start_event_with_only_its_remote_start_id_finds_its_token(house
     """Seen on the wire: no idToken in any event of a remotely started transaction (2.0.1)."""
     station = FakeStation("ocpp2.0.1")
     state = await house.connect(station)
-    request = StartSession("https://partner.example/r", token(), "LOC1", "EVSE1")
-    await house.commands.start_session(PARTNER, PARTY, request)
+    request = StartSession(token(), "LOC1", "EVSE1")
+    await house.commands.start_session(TO, request)
     await house.commands.close()
     [command] = station.executed
     answer = await house.transactions.reported(
@@ -579,10 +591,8 @@ async def test_a_long_token_uid_fits_into_ocpp_16(house: House) -> None:
     station = FakeStation()
     state = await house.connect(station)
     uid = "0b1d6a2c-6f0e-4c5a-9d7e-1a2b3c4d5e6f"
-    request = StartSession(
-        "https://partner.example/r", token() | {"uid": uid, "type": "APP_USER"}, "LOC1", "EVSE1"
-    )
-    await house.commands.start_session(PARTNER, PARTY, request)
+    request = StartSession(token() | {"uid": uid, "type": "APP_USER"}, "LOC1", "EVSE1")
+    await house.commands.start_session(TO, request)
     await house.commands.close()
     [command] = station.executed
     assert len(command.id_token) <= 20  # type: ignore[union-attr]
@@ -597,8 +607,8 @@ async def test_a_long_token_uid_fits_into_ocpp_16(house: House) -> None:
 
 async def test_a_refused_remote_start_leaves_no_promise(house: House) -> None:
     await house.connect(FakeStation(outcome=CommandOutcome.REJECTED))
-    request = StartSession("https://partner.example/r", token(), "LOC1", "EVSE1")
-    await house.commands.start_session(PARTNER, PARTY, request)
+    request = StartSession(token(), "LOC1", "EVSE1")
+    await house.commands.start_session(TO, request)
     await house.commands.close()
     assert house.results.sent == [("https://partner.example/r", CommandOutcome.REJECTED)]
     assert await house.store.party(PARTY).remote_starts.list("CP1") == []
@@ -609,9 +619,9 @@ async def test_a_command_for_an_unknown_place_is_refused(
     house: House, location: str, evse: str
 ) -> None:
     await house.connect()
-    request = StartSession("https://partner.example/r", token(), location, evse)
+    request = StartSession(token(), location, evse)
     with pytest.raises(UnknownLocation):
-        await house.commands.start_session(PARTNER, PARTY, request)
+        await house.commands.start_session(TO, request)
 
 
 async def test_a_partner_stops_only_its_own_sessions(house: House) -> None:
@@ -620,9 +630,8 @@ async def test_a_partner_stops_only_its_own_sessions(house: House) -> None:
     await house.transactions.started(state, start())
     [session] = await house.sessions()
     stranger = Partner("other", "Other", PartnerState.REGISTERED, T0)
-    url = "https://partner.example/r"
-    refused = await house.commands.stop_session(stranger, PARTY, url, session["id"])
-    accepted = await house.commands.stop_session(PARTNER, PARTY, url, session["id"])
+    refused = await house.commands.stop_session(ReplyTo(stranger, PARTY, TO.url), session["id"])
+    accepted = await house.commands.stop_session(TO, session["id"])
     assert (refused.result, accepted.result) == ("UNKNOWN_SESSION", "ACCEPTED")
     await house.commands.close()
     assert len(station.executed) == 1
@@ -1074,6 +1083,68 @@ async def test_an_evse_replaced_by_another_takes_its_charge_point_over(house: Ho
     ]
 
 
+async def test_an_evse_keeps_its_uid_when_its_evse_id_changes(house: House) -> None:
+    """ocpi-rules 14 (mod_locations 8.3.2): uid "can never be changed", evse_id may be."""
+    state = await house.connect()
+    await house.status.reported(state, reported(ConnectorState.AVAILABLE))
+    renamed = {**LOCATION["evses"][0], "evse_id": "NL*GWY*E2"}
+
+    location, _ = await house.catalogue.put(PARTY, {**LOCATION, "evses": [renamed]})
+
+    assert [(one["uid"], one["evse_id"]) for one in location["evses"]] == [("EVSE1", "NL*GWY*E2")]
+    assert await house.evse_status() == "AVAILABLE"
+    await house.transactions.started(state, start())
+    [session] = await house.sessions()
+    assert session["evse_uid"] == "EVSE1"
+
+
+async def test_each_connector_of_a_1_6_station_is_an_evse(house: House) -> None:
+    """ocpi-rules 14: connectors of OCPP 1.6 charge two vehicles at once, those of an EVSE one."""
+    second = {
+        **LOCATION["evses"][0],
+        "uid": "EVSE2",
+        "charge_point": {"identity": "CP1", "evse_id": 2},
+    }
+    await house.catalogue.put(PARTY, {**LOCATION, "evses": [LOCATION["evses"][0], second]})
+    state = await house.connect()
+    for connector, condition in ((1, ConnectorState.AVAILABLE), (2, ConnectorState.FAULTED)):
+        report = replace(reported(condition), evse_id=connector)
+        await house.status.reported(state, report)
+
+    location = await house.catalogue.get(PARTY, "LOC1")
+    assert location is not None
+    assert {one["uid"]: one["status"] for one in location["evses"]} == {
+        "EVSE1": "AVAILABLE",
+        "EVSE2": "OUTOFORDER",
+    }
+    await house.transactions.started(state, start())
+    await house.transactions.started(state, replace(start(uid=TokenRef("OTHER")), evse_id=2))
+    assert len(await house.store.party(PARTY).transactions.open("CP1")) == 2
+
+
+@pytest.mark.parametrize("demands", [False, True])
+async def test_a_connector_must_be_named_where_the_evse_demands_it_only(
+    house: House, demands: bool
+) -> None:
+    """ocpi-rules 17 (mod_commands 13.3.6, connector_id): START_SESSION_CONNECTOR_REQUIRED."""
+    capabilities = ["START_SESSION_CONNECTOR_REQUIRED"] if demands else ["RFID_READER"]
+    evse = {**LOCATION["evses"][0], "capabilities": capabilities}
+    await house.catalogue.put(PARTY, {**LOCATION, "evses": [evse]})
+    station = FakeStation()
+    await house.connect(station)
+    unnamed = StartSession(token(), "LOC1", "EVSE1")
+
+    if demands:
+        with pytest.raises(ConnectorRequired):
+            await house.commands.start_session(TO, unnamed)
+        unnamed = replace(unnamed, connector_id="1")
+    answer = await house.commands.start_session(TO, unnamed)
+    await house.commands.close()
+
+    assert answer.result == "ACCEPTED"
+    assert len(station.executed) == 1
+
+
 async def test_an_unregistered_partners_token_charges_no_more(house: House) -> None:
     await house.partners.save(replace(PARTNER, state=PartnerState.UNREGISTERED))
     decision = await house.authorization.authorize(await house.connect(), TOKEN, 1)
@@ -1206,8 +1277,8 @@ async def test_an_unexpected_error_still_becomes_one_command_result(house: House
             raise RuntimeError("a bug in the edge")
 
     await house.connect(Broken())
-    request = StartSession("https://partner.example/r", token(), "LOC1", "EVSE1")
-    await house.commands.start_session(PARTNER, PARTY, request)
+    request = StartSession(token(), "LOC1", "EVSE1")
+    await house.commands.start_session(TO, request)
     await house.commands.close()
     assert house.results.sent == [("https://partner.example/r", CommandOutcome.FAILED)]
     assert await house.store.party(PARTY).remote_starts.list("CP1") == []

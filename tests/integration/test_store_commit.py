@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from gateway.domain.delivery import ObjectKind, ObjectRef
+from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.store import (
     Conflict,
@@ -273,10 +275,26 @@ async def test_a_server_that_may_evict_is_refused(store: Store, redis_url: str) 
 
 async def test_data_of_another_schema_version_is_refused(store: Store, redis_url: str) -> None:
     """security-and-faults R27."""
-    await store.redis.set("gw:schema", "2")
+    await store.redis.set("gw:schema", "3")
 
-    with pytest.raises(SchemaMismatch, match="'2'"):
+    with pytest.raises(SchemaMismatch, match="'3'"):
         await Store.open(redis_url, secret_key=b"k" * 32, node_id="node-2")
+
+
+@pytest.mark.parametrize(
+    ("version", "schema"), [(None, b"1"), ("2.2.1", b"1"), ("2.1.1", b"2"), ("2.3.0", b"2")]
+)
+async def test_a_partner_that_the_first_release_could_not_serve_locks_it_out(
+    store: Store, redis_url: str, version: str | None, schema: bytes
+) -> None:
+    """security-and-faults R27: that release starts on schema version 1 alone."""
+    partner = Partner("P", "P", PartnerState.INVITED, NOW, inbound_token_hash="00")
+    await store.partners.put(partner)
+    await store.partners.update("P", lambda known: replace(known, version=version))
+
+    assert await store.redis.get("gw:schema") == schema
+    again = await Store.open(redis_url, secret_key=b"k" * 32, node_id="node-2")
+    await again.close()
 
 
 async def test_the_schema_version_is_written_once(store: Store) -> None:

@@ -94,7 +94,7 @@ def test_a_location_is_normalised():
 
 
 def test_what_the_standard_does_not_know_is_kept():
-    """2.3.0 transport, "Non-specified JSON fields"; OpenEnum."""
+    """2.3.0 transport, "Non-specified JSON fields"; OpenEnum. ocpi-rules: unknown fields."""
     document = validate_location(
         a_location(mine={"x": 1}, facilities=["SAUNA"], evses=[an_evse(mine=2)])
     )
@@ -167,6 +167,31 @@ def test_a_location_without_a_required_member_is_refused(name):
         {"opening_times": {"twentyfourseven": False}},
         {
             "opening_times": {
+                "twentyfourseven": True,
+                "regular_hours": [{"weekday": 1, "period_begin": "09:00", "period_end": "10:00"}],
+            }
+        },
+        {
+            "opening_times": {
+                "twentyfourseven": True,
+                "exceptional_closings": [
+                    {"period_begin": "2026-01-02T00:00:00Z", "period_end": "2026-01-01T00:00:00Z"}
+                ],
+            }
+        },
+        {"directions": [{"language": "en", "text": "<b>left</b>"}]},
+        {"directions": [{"language": "english", "text": "left"}]},
+        {"operator": {"name": "x", "website": "https://x.example/über"}},
+        {"help_phone": "0" * 26},
+        {"parking_places": [{"id": "P1", "restricted_to_type": True}]},
+        {
+            "energy_mix": {
+                "is_green_energy": True,
+                "energy_sources": [{"source": "WIND", "percentage": 101}],
+            }
+        },
+        {
+            "opening_times": {
                 "twentyfourseven": False,
                 "regular_hours": [{"weekday": 1, "period_begin": "9:00", "period_end": "10:00"}],
             }
@@ -179,6 +204,19 @@ def test_a_location_without_a_required_member_is_refused(name):
         {"evses": [an_evse(connectors=[a_connector(power_type="AC_9_PHASE")])]},
         {"evses": [an_evse(status="BUSY")]},
         {"evses": [an_evse(parking=[{"parking_id": "P1"}])]},
+        {
+            "evses": [
+                an_evse(
+                    status_schedule=[
+                        {
+                            "period_begin": "2026-01-02T00:00:00Z",
+                            "period_end": "2026-01-02T00:00:00Z",
+                            "status": "PLANNED",
+                        }
+                    ]
+                )
+            ]
+        },
         {"evses": [an_evse(charge_point={"identity": "CP1", "evse_id": 0})]},
         {"evses": [an_evse(charge_point={"identity": "", "evse_id": 1})]},
         {
@@ -278,6 +316,9 @@ def test_numbers_of_a_tariff_stay_exact():
             ]
         },
         {"min_price": {"excl_vat": 1}},
+        {"min_price": {"before_taxes": 2}, "max_price": {"before_taxes": 1}},
+        {"start_date_time": "2026-01-02T00:00:00Z", "end_date_time": "2026-01-02T00:00:00Z"},
+        {"preauthorize_amount": "50"},
         {"type": "SECRET"},
     ],
 )
@@ -295,6 +336,38 @@ def test_times_of_day_are_checked(field, text):
     element = a_tariff()["elements"][0] | {"restrictions": {field: text}}
 
     assert errors_of(validate_tariff, a_tariff(elements=[element]))
+
+
+@pytest.mark.parametrize(
+    "restrictions",
+    [
+        {"min_kwh": 5, "max_kwh": 5},
+        {"min_duration": 60, "max_duration": 30},
+        {"min_power": 11, "max_power": 7},
+        {"min_current": 16, "max_current": 16},
+        {"start_date": "2026-01-02", "end_date": "2026-01-02"},
+        {"start_date": "2026-02-30"},
+    ],
+)
+def test_a_restriction_that_never_holds_is_refused(restrictions):
+    """ocpi-rules 21 (2.3.0 mod_tariffs, TariffRestrictions): minima inclusive, maxima exclusive."""
+    element = a_tariff()["elements"][0] | {"restrictions": restrictions}
+
+    assert errors_of(validate_tariff, a_tariff(elements=[element]))
+
+
+def test_a_tariff_may_say_what_a_terminal_shall_reserve():
+    """2.3.0 payments: Tariff.preauthorize_amount."""
+    assert validate_tariff(a_tariff(preauthorize_amount=50))["preauthorize_amount"] == 50
+
+
+def test_a_language_is_written_in_lower_case():
+    """ISO 639-1."""
+    text = {"language": "NL", "text": "links"}
+
+    document = validate_location(a_location(directions=[text]))
+
+    assert document["directions"] == [text | {"language": "nl"}]
 
 
 def test_a_token_is_normalised():
@@ -315,8 +388,73 @@ def test_known_token_types_stay(word):
 
 
 def test_unknown_words_of_a_token_are_read_with_care():
-    """2.3.0 OpenEnum; an unknown whitelist must not open a charger."""
+    """2.3.0 OpenEnum; an unknown whitelist must not open a charger. ocpi-rules: unknown fields."""
     document = validate_token(a_token(type="FINGERPRINT", whitelist="SOMETIMES"))
 
     assert (document["type"], document["whitelist"]) == ("OTHER", "NEVER")
     assert token_type("FINGERPRINT") == "OTHER"
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ({"type": "rfid", "whitelist": "always"}, {"type": "RFID", "whitelist": "ALWAYS"}),
+        ({"valid": "true"}, {"valid": True}),
+        ({"valid": "False"}, {"valid": False}),
+        ({"language": "de-AT"}, {"language": "de"}),
+        ({"last_updated": "2026-01-01T00:00:00"}, {"last_updated": "2026-01-01T00:00:00.000Z"}),
+        (
+            {"last_updated": "2026-01-01T00:00:00+00:00"},
+            {"last_updated": "2026-01-01T00:00:00.000Z"},
+        ),
+        (
+            {"last_updated": "2026-01-01T00:00:00.1234567Z"},
+            {"last_updated": "2026-01-01T00:00:00.123Z"},
+        ),
+        ({"energy_contract": None}, {}),
+        ({"country_code": "DE", "party_id": "EMS"}, {}),
+    ],
+)
+def test_a_token_is_read_in_the_forms_that_partners_send(sent, read):
+    """ocpi-rules 22, 23; ocpi-rules: unknown fields and values."""
+    assert validate_token(a_token(**sent)) == validate_token(a_token()) | read
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"visual_number": "9" * 65},
+        {"visual_number": 12345},
+        {"language": ""},
+        {"language": 5},
+        {"group_id": ""},
+        {"group_id": "g" * 37},
+        {"default_profile_type": 1},
+        {"energy_contract": {"contract_id": "no supplier"}},
+        {"energy_contract": []},
+    ],
+)
+def test_what_only_informs_does_not_cost_the_token(sent):
+    """A driver must not stand there for the number that is printed on the card."""
+    assert validate_token(a_token(**sent)) == validate_token(a_token())
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"uid": 12345},
+        {"uid": ""},
+        {"uid": "u" * 37},
+        {"valid": 1},
+        {"valid": "yes"},
+        {"valid": None},
+        {"contract_id": None},
+        {"whitelist": None},
+        {"last_updated": "yesterday"},
+        {"country_code": "D1"},
+        {"party_id": "EMSP"},
+    ],
+)
+def test_what_decides_who_may_charge_is_not_mended(sent):
+    """A number has lost its leading zeros; a guess may open a charger."""
+    assert errors_of(validate_token, a_token(**sent))

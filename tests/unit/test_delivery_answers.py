@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.ocpi.answers import LONGEST_RETRY_AFTER, Meaning, meaning, retry_after
+from gateway.ocpi.outgoing.answers import LONGEST_RETRY_AFTER, Meaning, meaning, retry_after
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -49,6 +49,7 @@ NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 def test_each_answer_has_its_meaning(
     http_status: int, status_code: int | None, expected: Meaning
 ) -> None:
+    """R12. ocpi-rules: success code habit."""
     assert meaning(http_status, status_code) is expected
 
 
@@ -69,6 +70,7 @@ def test_a_hub_that_does_not_know_the_receiver_refuses_and_its_other_troubles_pa
 
 
 def test_without_an_envelope_no_http_status_counts_as_done() -> None:
+    """R12; ocpi-rules: envelope habit."""
     assert not [status for status in range(100, 600) if meaning(status, None) is Meaning.DONE]
 
 

@@ -1,7 +1,7 @@
 """What must not overtake each other."""
 
-from gateway.delivery.owing import Owing
-from gateway.domain.delivery import ObjectRef
+from gateway.delivery.owing import Owing, whole_first
+from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.party import Party
 
 PARTY = Party("NL", "CPO")
@@ -26,3 +26,15 @@ def test_different_things_of_one_name_do_not_wait_for_each_other() -> None:
 
 def test_the_same_name_at_another_party_is_another_thing() -> None:
     assert lane("session/1") != lane("session/1", Party("NL", "XYZ"))
+
+
+def test_evses_go_with_their_location_where_that_is_owed_too() -> None:
+    """R11: one request for what one request can tell."""
+    evse = Owing(PARTY, ObjectRef(ObjectKind.EVSE, "LOC1", "E1"), 1)
+    other = Owing(PARTY, ObjectRef(ObjectKind.EVSE, "LOC2", "E1"), 2)
+    whole = Owing(PARTY, ObjectRef(ObjectKind.LOCATION, "loc1"), 3)
+
+    again = whole_first(whole_first([evse, other, whole]))
+
+    assert [one.ref for one in again] == [other.ref, whole.ref]
+    assert [one.ref for one in again[1].parts] == [evse.ref]

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ocpi.session_patch import Acknowledged, patch, sendable
+from gateway.ocpi.pushes.session_patch import Acknowledged, patch, sendable
 
 
 def period(hour: int, kwh: str = "1") -> dict[str, Any]:
@@ -109,3 +109,16 @@ def test_appending_every_patch_gives_the_partner_the_session_itself(steps: list[
         partner["charging_periods"] = partner.get("charging_periods", []) + added
     expected = sendable(document)
     assert {"charging_periods": [], **partner} == {"charging_periods": [], **expected}
+
+
+def test_to_a_partner_of_211_new_periods_go_by_put() -> None:
+    """ocpi-rules 10: 2.1.1 does not say that a PATCH appends; a PUT replaces in every reading."""
+    before = session(period(8), period(9))
+    longer = session(period(8), period(9), period(10))
+    same = before | {"kwh": Decimal("2.5")}
+
+    assert patch(held(before), sendable(longer), appending=False) is None
+    assert patch(held(before), sendable(same), appending=False) == {
+        "kwh": Decimal("2.5"),
+        "last_updated": "2026-11-22T10:00:00.000Z",
+    }

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 import gateway.app  # registers every metric
 from gateway.domain import flags
+from gateway.domain.partner_quirks import QUIRKS as PARTNER_QUIRKS
 from gateway.domain.quirks import QUIRKS
 from gateway.settings import PREFIX, Settings
 
@@ -125,3 +126,11 @@ def test_every_flag_of_a_transaction_is_documented_and_what_holds_a_cdr_comes_fi
 def test_every_quirk_of_a_charge_point_is_documented() -> None:
     section = CONNECT.partition("\n## Deviations")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE)) == set(QUIRKS)
+
+
+def test_every_quirk_of_a_partner_is_documented_as_it_is_listed() -> None:
+    page = (ROOT / "docs" / "integrate-a-partner.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Deviations of partners")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(.+?)` \| (.+?) \| (.+?) \| (.+?) \|$", section, re.MULTILINE)
+    listed = [(one.name, one.shows, one.does, one.detected) for one in PARTNER_QUIRKS.values()]
+    assert rows == listed

@@ -5,7 +5,7 @@ from pathlib import Path
 from gateway.domain.evse_status import STATUS_OF_CONNECTOR
 from gateway.domain.periods import PARKING
 from gateway.domain.tokens import AuthorizationStatus
-from gateway.ocpi.token_authorizer import ALLOWED
+from gateway.ocpi.tokens.token_authorizer import ALLOWED
 from gateway.ocpp.v16 import translate as v16
 from gateway.ocpp.v201 import translate as v201
 from gateway.services.stations.status import CHARGING_STATE_OF_CONNECTOR

@@ -11,6 +11,7 @@ from gateway.domain.ocpi_objects import Site, cdr_object, number, usage
 from gateway.domain.party import Party
 from gateway.domain.periods import Period, Periods
 from gateway.domain.pricing import price
+from gateway.domain.tariffs import parse_tariff
 from gateway.domain.tokens import AuthorizationStatus, TokenHolder, TokenType
 from gateway.domain.transactions import Transaction, TransactionState
 
@@ -81,3 +82,31 @@ def test_the_periods_of_a_cdr_add_up_to_its_totals(told: list[tuple[Decimal, int
     assert sums["ENERGY"] == cdr["total_energy"]
     assert sums["PARKING_TIME"] == cdr["total_parking_time"]
     assert abs(sums["TIME"] + sums["PARKING_TIME"] - cdr["total_time"]) <= Decimal("0.0001")
+
+
+def test_a_cdr_has_a_new_period_where_another_price_counts() -> None:
+    """mod_cdrs ChargingPeriod: "when an energy changes in price after 17:00 ... at 17:00"."""
+    document = {
+        "id": "T",
+        "currency": "EUR",
+        "elements": [
+            {
+                "price_components": [{"type": "ENERGY", "price": Decimal("0.30"), "step_size": 1}],
+                "restrictions": {"start_time": "17:00", "end_time": "20:00"},
+            },
+            {"price_components": [{"type": "ENERGY", "price": Decimal("0.20"), "step_size": 1}]},
+        ],
+    }
+    transaction = ended([(Decimal(24_000), 24 * 3_600_000)])
+    site = Site(Party("NL", "GWY"), LOCATION, document, "EUR")
+    used = usage(transaction, site)
+    bill = price(parse_tariff(document), used)
+    cdr = cdr_object(transaction, site, bill=bill, priced=used, now=T0)
+    assert [
+        (one["start_date_time"][11:16], one["tariff_id"], one["dimensions"])
+        for one in cdr["charging_periods"]
+    ] == [
+        (clock, "T", [{"type": "TIME", "volume": hours}, {"type": "ENERGY", "volume": hours}])
+        for clock, hours in (("00:00", 17), ("17:00", 3), ("20:00", 4))
+    ]
+    assert cdr["total_cost"]["before_taxes"] == Decimal("5.1")

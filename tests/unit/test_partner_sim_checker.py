@@ -202,7 +202,7 @@ def test_the_standards_examples_pass(kind: str, data: Any) -> None:
     ],
 )
 def test_the_standards_known_wrong_examples_are_refused(kind: str, data: Any, where: str) -> None:
-    """ocpi-rules, "Known wrong spec examples"."""
+    """ocpi-rules, "Known wrong spec examples". ocpi-rules: wrong examples."""
     assert where in [found.where for found in findings(kind, data) if found.refuses]
 
 
@@ -382,7 +382,7 @@ def test_a_broken_rule_between_fields_names_its_clause(
 
 
 def test_an_unknown_field_is_advice_and_refuses_nothing() -> None:
-    """ocpi-rules, "Unknown fields/enum values must be tolerated"."""
+    """ocpi-rules, "Unknown fields/enum values must be tolerated". ocpi-rules: unknown fields."""
     found = findings("Location", changed(LOCATION, "evses.0.charge_point", {"identity": "CP1"}))
     assert [(one.severity, one.where) for one in found] == [("advice", "evses.0.charge_point")]
 

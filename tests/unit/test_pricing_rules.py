@@ -101,7 +101,10 @@ def test_taxes_of_different_rates_stay_apart_in_the_total() -> None:
 
 
 def test_a_minimum_before_taxes_alone_brings_its_taxes_along() -> None:
-    """mod_tariffs PriceLimit: after_taxes is optional; 2.00 at the session's own 10 % is 2.20."""
+    """mod_tariffs PriceLimit: after_taxes is optional; 2.00 at the session's own 10 % is 2.20.
+
+    ocpi-rules 21.
+    """
     total = bill(
         [element(component("ENERGY", "0.25", "10"))],
         60,
@@ -112,7 +115,10 @@ def test_a_minimum_before_taxes_alone_brings_its_taxes_along() -> None:
 
 
 def test_a_maximum_after_taxes_that_is_reached_first_lowers_both_totals() -> None:
-    """mod_tariffs max_price note: 9.90 + 20 % is 11.88; 10.50 after taxes is 8.75 before."""
+    """mod_tariffs max_price note: 9.90 + 20 % is 11.88; 10.50 after taxes is 8.75 before.
+
+    ocpi-rules 21.
+    """
     total = bill(
         [element(component("ENERGY", "0.99", "20"))],
         60,
@@ -146,6 +152,25 @@ def test_an_expired_reservation_is_not_a_session_with_a_minimum() -> None:
     assert priced.total_time == 0
 
 
+@pytest.mark.parametrize(
+    ("currency", "payable"),
+    [("EUR", "4.57"), ("JPY", "5"), ("KWD", "4.568"), ("CLF", "4.5677"), ("XYZ", "4.57")],
+)
+def test_what_is_to_be_paid_is_rounded_to_what_the_currency_has(
+    currency: str, payable: str
+) -> None:
+    """mod_tariffs NOTE: rounding follows "the currency used"; 12.345 kWh at 0.37 are 4.56765."""
+    priced = bill(
+        [element(component("ENERGY", "0.37"))], 60, tariff={"currency": currency}, ENERGY="12.345"
+    )
+    assert str(priced.payable) == payable
+    assert priced.total_cost.after_taxes == Decimal("4.5677")
+
+
+def test_without_a_tariff_nothing_is_to_be_paid_in_any_currency() -> None:
+    assert price(None, Usage(NOON, NOON, ())).payable is None
+
+
 # -- the clock ------------------------------------------------------------------------------------
 
 NIGHT_AND_DAY = [
@@ -162,7 +187,10 @@ def test_times_are_the_locations_not_utc() -> None:
 
 
 def test_a_time_that_wraps_midnight_is_cut_at_both_ends() -> None:
-    """mod_tariffs: "If end_time < start_time then the period wraps around to the next day"."""
+    """mod_tariffs: "If end_time < start_time then the period wraps around to the next day".
+
+    ocpi-rules 21.
+    """
     priced = bill(NIGHT_AND_DAY, 10 * 60, NOON.replace(hour=21), TIME="10")
     assert quantities(priced) == [2, 8]
 
@@ -191,7 +219,7 @@ def test_the_hour_that_happens_twice_in_autumn_is_priced_twice() -> None:
 
 
 def test_an_end_date_is_exclusive_and_local() -> None:
-    """mod_tariffs: end_date "valid until this day (exclusive)"."""
+    """mod_tariffs: end_date "valid until this day (exclusive)". ocpi-rules 21."""
     elements = [
         element(component("TIME", "1.00"), end_date="2024-05-07"),
         element(component("TIME", "2.00")),
@@ -220,6 +248,47 @@ def test_a_limit_of_energy_is_met_inside_a_period_and_said_to_be_interpolated() 
     assert priced.notes == ("cut at 2.5 kWh, interpolated within its period",)
 
 
+def test_a_line_says_that_the_moment_of_an_amount_is_interpolated() -> None:
+    """mod_cdrs ChargingPeriod: "it can be interpolated by the CPO"."""
+    elements = [
+        element(component("TIME", "6.00"), max_kwh=Decimal("2.5")),
+        element(component("TIME", "12.00")),
+    ]
+    lines = bill(elements, 60, ENERGY="10", TIME="1").lines
+    assert all(line.description.endswith("interpolated: moment of 2.5 kWh") for line in lines)
+    assert all("mod_cdrs ChargingPeriod" in line.clause for line in lines)
+
+
+def test_a_line_says_that_energy_at_a_time_of_day_is_interpolated() -> None:
+    """mod_cdrs ChargingPeriod: the kWh until 17:00 are in the period that ends at 17:00."""
+    elements = [
+        element(component("ENERGY", "0.20"), component("TIME", "1.00"), end_time="12:30"),
+        element(component("ENERGY", "0.30"), component("TIME", "2.00")),
+    ]
+    lines = bill(elements, 60, ENERGY="10", TIME="1").lines
+    assert [("energy at a moment" in line.description, line.unit) for line in lines] == [
+        (True, "kWh"),
+        (False, "h"),  # the clock itself is exact
+        (True, "kWh"),
+        (False, "h"),
+    ]
+
+
+def test_where_a_meter_was_read_at_the_limit_nothing_is_interpolated() -> None:
+    elements = [
+        element(component("ENERGY", "0.20"), max_kwh=1),
+        element(component("ENERGY", "0.5")),
+    ]
+    periods = (
+        ChargingPeriod(NOON, {Dimension.ENERGY: Decimal(1)}),
+        ChargingPeriod(NOON + timedelta(hours=1), {Dimension.ENERGY: Decimal(2)}),
+    )
+    document = {"id": "T", "currency": "EUR", "elements": elements}
+    priced = price(parse_tariff(document), Usage(NOON, NOON + timedelta(hours=2), periods))
+    assert quantities(priced) == [1, 2]
+    assert not any("interpolated" in line.description for line in priced.lines)
+
+
 def test_a_dimension_that_no_element_prices_costs_nothing() -> None:
     """mod_tariffs: "there will be no costs for that Tariff Dimension"."""
     priced = bill([element(component("TIME", "2.00"))], 60, ENERGY="10", PARKING_TIME="1")
@@ -229,7 +298,10 @@ def test_a_dimension_that_no_element_prices_costs_nothing() -> None:
 
 
 def test_each_dimension_is_looked_up_on_its_own() -> None:
-    """mod_tariffs: "applicable Price Components are looked up separately for each dimension"."""
+    """mod_tariffs: "applicable Price Components are looked up separately for each dimension".
+
+    ocpi-rules 21.
+    """
     elements = [
         element(component("ENERGY", "0.20"), max_duration=1800),
         element(component("ENERGY", "0.30"), component("TIME", "1.00")),

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.domain.pricing import Bill, ChargingPeriod, Dimension, Money, Usage, price
+from gateway.domain.pricing import Bill, ChargingPeriod, Dimension, Money, Reckoning, Usage, price
 from gateway.domain.tariffs import InvalidTariff, Tariff, parse_tariff
 
 ZONES = st.sampled_from(
@@ -52,6 +52,8 @@ RESTRICTIONS = st.fixed_dictionaries(
         "min_kwh": AMOUNTS,
         "max_kwh": AMOUNTS,
         "min_current": AMOUNTS,
+        "max_current": AMOUNTS,
+        "min_power": AMOUNTS,
         "max_power": AMOUNTS,
         "min_duration": st.integers(0, 10**12),
         "max_duration": st.integers(0, 10**5),
@@ -103,6 +105,7 @@ def is_sound(bill: Bill) -> bool:
         and all(each.before_taxes >= 0 and each.total_tax >= 0 for each in parts)
         and all(each.amount >= 0 for each in bill.total_cost.taxes)
         and bill.total_time >= 0
+        and sum(each.volumes.get(Dimension.ENERGY, 0) for each in bill.periods) == bill.total_energy
     )
 
 
@@ -112,6 +115,19 @@ def test_every_tariff_and_usage_has_a_bill_that_adds_up_and_is_not_negative(
     tariff: Tariff | None, usage: Usage
 ) -> None:
     assert is_sound(price(tariff, usage))
+
+
+@given(DOCUMENT.map(parsed), usages(YEARS) | usages(DAY))
+@settings(max_examples=100, deadline=None, suppress_health_check=QUIET, derandomize=True)
+def test_every_step_of_a_running_session_has_a_bill_that_adds_up(
+    tariff: Tariff | None, usage: Usage
+) -> None:
+    """Also where periods overlap, come out of turn or end before they begin."""
+    reckoning = Reckoning(tariff, usage.start, usage.time_zone)
+    for period in usage.periods:
+        assert is_sound(reckoning.bill(usage.end, period))
+        reckoning.add(period, usage.end)
+        assert is_sound(reckoning.bill(usage.end))
 
 
 @given(DOCUMENT, usages(DAY), st.sampled_from(["-0.5", "-1", "-7"]).map(Decimal))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from gateway import exact_json
-from gateway.domain.cost import DisplayText
+from gateway.domain.display_text import DisplayText
 from gateway.domain.station_tariffs import (
     PART_OF,
     ClearTariffs,

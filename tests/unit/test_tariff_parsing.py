@@ -200,7 +200,7 @@ def moment(clock: str = "2024-05-06T12:00", **facts: int) -> Moment:
 def test_times_of_day_include_their_start_and_exclude_their_end(
     start: str | None, end: str | None, clock: str, matches: bool
 ) -> None:
-    """mod_tariffs TariffRestrictions start_time and end_time."""
+    """mod_tariffs TariffRestrictions start_time and end_time. ocpi-rules 21."""
     restrictions = Restrictions(
         start_time=None if start is None else time.fromisoformat(start),
         end_time=None if end is None else time.fromisoformat(end),

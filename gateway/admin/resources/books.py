@@ -1,15 +1,20 @@
 """OCPI sessions and CDRs: what happened, and sending a CDR again."""
 
+from dataclasses import replace
 from typing import Any
 
 from gateway.admin.calls import DATES, PAGING, PARTY, Answer, Call, Query, Route, listed
-from gateway.admin.errors import InTheWay, NotFound, NotThereYet
+from gateway.admin.errors import InTheWay, NotFound, NotThereYet, PartnerFailed
 from gateway.admin.lists import DEFAULT_LIMIT, Keep, newest_documents
 from gateway.admin.resources import party
 from gateway.admin.services import Services
 from gateway.domain.delivery import ObjectKind, ObjectRef
+from gateway.domain.ocpi_objects import KEPT_LOCATION
+from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
+from gateway.domain.token_owner import list_behind
 from gateway.domain.tokens import TokenHolder
+from gateway.services.ports import CopyUnreadable
 from gateway.store import Documents, PageQuery, PartyStore
 
 Document = dict[str, Any]
@@ -22,17 +27,19 @@ class BookCalls:
         self._store = services.store
         self._parties = services.parties
         self._partners = services.partners
+        self._copies = services.cdr_copies
 
     async def sessions(self, call: Call) -> Answer:
-        """Sessions, newest first."""
-        return await self._listed(call, [one.sessions for one in self._books(call)])
+        """Sessions, newest first, with what their drivers prefer."""
+        listing = await self._listed(call, [one.sessions for one in self._books(call)])
+        return replace(listing, body=await self._with_preferences(listing.body))
 
     async def session(self, call: Call) -> Answer:
         """One session."""
         for one in self._books(call):
             found = await one.sessions.get(call.path["id"])
             if found is not None:
-                return Answer(found)
+                return Answer((await self._with_preferences([found]))[0])
         raise NotFound("There is no such session")
 
     async def cdrs(self, call: Call) -> Answer:
@@ -40,8 +47,19 @@ class BookCalls:
         return await self._listed(call, [one.cdrs for one in self._books(call)])
 
     async def cdr(self, call: Call) -> Answer:
-        """One CDR."""
-        return Answer((await self._find(call))[1])
+        """One CDR, with what a payment terminal provider has confirmed of it."""
+        books, cdr = await self._find(call)
+        reference = cdr.get("authorization_reference")
+        partner_id = await self._partner_of(books, cdr) if reference else None
+        if partner_id is None or reference is None:
+            return Answer(_shown(cdr))
+        token = cdr["cdr_token"]
+        owner = Party(token["country_code"], token["party_id"])
+        for name in (partner_id, list_behind(partner_id, owner)):
+            found = await self._store.confirmations.by_reference(name, reference)
+            if found is not None:
+                return Answer(cdr | {"financial_advice_confirmation": found})
+        return Answer(_shown(cdr))
 
     async def resend(self, call: Call) -> Answer:
         """Owe a CDR to its partner again; the same id and body go out."""
@@ -57,6 +75,27 @@ class BookCalls:
         await self._store.commit(change)
         return Answer({"id": cdr["id"], "partner_id": partner_id}, 202)
 
+    async def at_partner(self, call: Call) -> Answer:
+        """A CDR as its partner holds it, and how that differs from ours."""
+        books, cdr = await self._find(call)
+        partner = self._partners.get(await self._partner_of(books, cdr) or "")
+        if partner is None:
+            raise InTheWay("The CDR concerns no registered partner")
+        try:
+            copy = await self._copies.read(partner, books.party, cdr)
+        except CopyUnreadable as error:
+            raise PartnerFailed(f"The partner's copy could not be read: {error}") from None
+        return Answer(
+            {
+                "partner_id": partner.id,
+                "url": copy.url,
+                "found": copy.document is not None,
+                "same": copy.document is not None and not copy.differences,
+                "differences": list(copy.differences),
+                "cdr": copy.document,
+            }
+        )
+
     async def credit(self, call: Call) -> Answer:
         """Credit CDRs are not made yet."""
         await self._find(call)
@@ -71,7 +110,24 @@ class BookCalls:
         items, total = await newest_documents(
             sources, query, call.window(DEFAULT_LIMIT), _filter(call)
         )
-        return listed(items, total)
+        return listed([_shown(one) for one in items], total)
+
+    async def _with_preferences(self, sessions: list[Document]) -> list[Document]:
+        """OCPI has no place in a Session for the ChargingPreferences that were put to it."""
+        wanted: dict[tuple[str, str], Document | None] = {}
+        for owner in {(one["country_code"], one["party_id"]) for one in sessions}:
+            ids = [one["id"] for one in sessions if (one["country_code"], one["party_id"]) == owner]
+            found = await self._store.party(Party(*owner)).preferences.of(ids)
+            wanted |= {(str(owner), id_): one for id_, one in zip(ids, found, strict=True)}
+        return [
+            one
+            | {
+                "charging_preferences": wanted[
+                    str((one["country_code"], one["party_id"])), one["id"]
+                ]
+            }
+            for one in sessions
+        ]
 
     def _books(self, call: Call) -> list[PartyStore]:
         return [self._store.party(one) for one in party.asked(call, self._parties)]
@@ -84,16 +140,29 @@ class BookCalls:
         raise NotFound("There is no such CDR")
 
     async def _partner_of(self, books: PartyStore, cdr: Document) -> str | None:
-        """Who is billed: as the transaction has it, else whose role the token's party is."""
+        """Who is billed: as the transaction has it, else whose role the token's party is.
+
+        Who has left is not: its party may be here again, under a registration of its own.
+        """
         found = await books.transactions.of_session(cdr.get("session_id") or "")
         transaction = await books.transactions.get(*found) if found else None
         holder: TokenHolder | dict[str, Any] | None = (transaction or {}).get("holder")
         if isinstance(holder, dict):
             partner_id = holder["partner_id"]
-            return partner_id if partner_id and self._partners.get(partner_id) else None
+            if not partner_id or self._is_here(self._partners.get(partner_id)):
+                return partner_id or None
         token = cdr["cdr_token"]
         owner = Party(token["country_code"], token["party_id"])
-        return next((one.id for one in self._partners.all() if one.acts_for(owner)), None)
+        speaking = [
+            one for one in self._partners.all() if one.acts_for(owner) and self._is_here(one)
+        ]
+        # one that is behind a hub and here itself is told here
+        speaking.sort(key=lambda one: one.is_hub)
+        return speaking[0].id if speaking else None
+
+    @staticmethod
+    def _is_here(partner: Partner | None) -> bool:
+        return partner is not None and partner.state is not PartnerState.UNREGISTERED
 
     def routes(self) -> list[Route]:
         """The calls."""
@@ -124,6 +193,18 @@ class BookCalls:
             Route("GET", "/cdrs", "CDRs, newest first", self.cdrs, query=filters),
             Route(
                 "GET", "/cdrs/{id}", "One CDR", self.cdr, answers={200: "the CDR", **unknown_cdr}
+            ),
+            Route(
+                "GET",
+                "/cdrs/{id}/at-partner",
+                "A CDR as its partner holds it, compared with ours",
+                self.at_partner,
+                answers={
+                    200: "found, same, differences, cdr, url",
+                    **unknown_cdr,
+                    409: "no partner is concerned",
+                    502: "why it could not be read",
+                },
             ),
             Route(
                 "POST",
@@ -162,3 +243,8 @@ def _filter(call: Call) -> Keep | None:
         )
 
     return keep
+
+
+def _shown(document: Document) -> Document:
+    """An OCPI object, without what it keeps for the versions that need more."""
+    return {name: value for name, value in document.items() if name != KEPT_LOCATION}

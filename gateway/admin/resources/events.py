@@ -57,7 +57,8 @@ class EventCalls:
                 "GET",
                 "/events",
                 "Server-sent events: charge_point, location, transaction, session, cdr, partner "
-                "(each the object as it is now), security_event (a critical one), dropped (count: "
+                "(each the object as it is now), security_event (a critical one), "
+                "charging_preferences (what a driver wants of a session), dropped (count: "
                 "events this listener lost)",
                 stream=self.stream,
                 answers={200: "text/event-stream, until you close it"},

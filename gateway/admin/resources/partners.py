@@ -1,21 +1,25 @@
 """Roaming partners: inviting, registering, watching and removing them."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from gateway.admin.bodies import Body
 from gateway.admin.calls import NO_CONTENT, Answer, Call, Route, listed
-from gateway.admin.errors import InTheWay, Invalid, NotFound, PartnerFailed
+from gateway.admin.errors import InTheWay, Invalid, NotFound
+from gateway.admin.resources import party, token_pulls
+from gateway.admin.resources.partner_quirks import PartnerQuirkCalls
 from gateway.admin.services import Services
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.timestamps import to_text
+from gateway.services.roaming import visibility
 from gateway.services.roaming.partners import RegistrationFailed
 
 _REFUSED_SHOWN = 100
-_HANDSHAKE_SECONDS = 120.0
-_ALIVE = (PartnerState.REGISTERED, PartnerState.SUSPENDED)
+HANDSHAKE_SECONDS = 120.0
+ALIVE = (PartnerState.REGISTERED, PartnerState.SUSPENDED)
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -26,20 +30,14 @@ class InviteBody(Body):
     name: Name
 
 
-class RegisterBody(Body):
-    """Where we register, and the token A that the partner gave us."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    versions_url: Annotated[str, Field(min_length=1, max_length=255)]
-    token: Annotated[str, Field(min_length=1, max_length=64)]
-
-
 class ChangeBody(Body):
     """What an operator may change; what is absent stays."""
 
     name: Name | None = None
     quirks: list[str] | None = None
+    parties: list[str] | None = Field(
+        None, description="those of ours that it is to know of, as NL*ABC; null: all"
+    )
 
 
 class PartnerCalls:
@@ -52,6 +50,7 @@ class PartnerCalls:
         self._store = services.store
         self._parties = services.parties
         self._versions_url = services.versions_url
+        self._quirks = PartnerQuirkCalls(services)
 
     async def listing(self, call: Call) -> Answer:
         """All of them, oldest first."""
@@ -64,7 +63,7 @@ class PartnerCalls:
 
     async def get(self, call: Call) -> Answer:
         """One."""
-        return Answer(await self.shown(self._find(call)))
+        return Answer(await self.shown(self.find(call)))
 
     async def invite(self, call: Call) -> Answer:
         """A new partner; its token A is shown this once."""
@@ -76,33 +75,28 @@ class PartnerCalls:
         handed_over = {"token": token, "our_versions_url": self._versions_url}
         return Answer(await self.shown(partner) | handed_over, 201)
 
-    async def register(self, call: Call) -> Answer:
-        """We register with them."""
-        partner, body = self._find(call), call.read(RegisterBody)
-        if partner.state in _ALIVE:
-            raise InTheWay("The partner is registered already")
-        try:
-            registered = await self._registration.register(
-                partner.id, body.versions_url, body.token, partner.name
-            )
-        except RegistrationFailed as error:
-            raise PartnerFailed(f"The registration failed: {error}") from None
-        return Answer(await self.shown(registered))
-
     async def change(self, call: Call) -> Answer:
         """Another name, other quirks."""
-        self._find(call)
+        partner_id = self.find(call).id
         body = call.read(ChangeBody)
-        partner = self._find(call)
-        quirks = partner.quirks if body.quirks is None else frozenset(body.quirks)
-        changed = replace(partner, name=body.name or partner.name, quirks=quirks)
-        await self._partners.save(changed)
+        changes: dict[str, Any] = {} if body.name is None else {"name": body.name}
+        if body.quirks is not None:
+            changes["quirks"] = self._quirks.checked(body.quirks)
+        visible = None
+        if body.parties is not None:
+            visible = frozenset(party.named(name, self._parties) for name in body.parties)
+        changed = await self._partners.change(partner_id, lambda one: replace(one, **changes))
+        if "parties" in body.model_fields_set:
+            ours = [info.party for info in self._parties.all()]
+            changed = await visibility.show(self._store, self._partners, partner_id, visible, ours)
+        if changed is None:
+            raise _unknown()
         return Answer(await self.shown(changed))
 
     async def remove(self, call: Call) -> Answer:
         """End the registration, also at the partner if it can be reached; forget it."""
-        partner = self._find(call)
-        if partner.state in _ALIVE:
+        partner = self.find(call)
+        if partner.state in ALIVE:
             try:
                 await self._registration.unregister(partner.id)
             except RegistrationFailed as error:
@@ -112,7 +106,7 @@ class PartnerCalls:
 
     async def deliveries(self, call: Call) -> Answer:
         """What it is owed, how its deliveries stand, and what it refused."""
-        partner = self._find(call)
+        partner = self.find(call)
         status = await self._deliveries.status(partner.id) or {}
         refused: list[Any] = []
         for info in self._parties.all():
@@ -120,12 +114,17 @@ class PartnerCalls:
             for one in await owed.refused(partner.id, _REFUSED_SHOWN):
                 refused.append(one | {"party": str(info.party)})
         refused.sort(key=lambda one: str(one["at"]), reverse=True)
-        counts = {"owed": status.get("owed", await self._owed(partner.id))}
+        counts = {
+            "owed": status.get("owed", await self._owed(partner.id)),
+            "owed_by_kind": await self._owed_by_kind(partner.id),
+            "waiting": status.get("waiting", await self._waiting(partner.id)),
+        }
         return Answer(status | counts | {"refusals": refused[:_REFUSED_SHOWN]})
 
     async def shown(self, partner: Partner) -> dict[str, Any]:
         """A partner as operators see it: no token, no hash."""
         status = await self._deliveries.status(partner.id)
+        error = partner.last_error or (status or {}).get("current_error")
         return {
             "id": partner.id,
             "name": partner.name,
@@ -147,9 +146,20 @@ class PartnerCalls:
                 for one in partner.endpoints
             ],
             "quirks": sorted(partner.quirks),
-            "last_error": partner.last_error or (status or {}).get("last_error"),
+            "quirks_seen": [
+                {"name": seen.name, "how": seen.how, "at": to_text(seen.at)}
+                for seen in partner.quirks_seen
+            ],
+            "parties": None if partner.parties is None else sorted(map(str, partner.parties)),
+            "known_as": None if partner.known_as is None else str(partner.known_as),
+            "parties_told": None if partner.told is None else sorted(map(str, partner.told)),
+            "hub_party": None if partner.hub is None else str(partner.hub),
+            "last_error": error,
+            "last_error_at": (status or {}).get("last_error_at") if error else None,
             "owed": await self._owed(partner.id) if status is None else status["owed"],
+            "waiting": await self._waiting(partner.id) if status is None else status["waiting"],
             "deliveries": status,
+            "token_pull": token_pulls.shown(await self._store.token_pulls.get(partner.id)),
         }
 
     async def _owed(self, partner_id: str) -> int:
@@ -159,11 +169,25 @@ class PartnerCalls:
         ]
         return sum(counts)
 
-    def _find(self, call: Call) -> Partner:
+    async def _waiting(self, partner_id: str) -> int:
+        counts = [
+            await self._store.party(info.party).parked.count(partner_id)
+            for info in self._parties.all()
+        ]
+        return sum(counts)
+
+    def find(self, call: Call) -> Partner:
+        """The partner that a call is about. Raises `NotFound`."""
         partner = self._partners.get(call.path["id"])
         if partner is None:
-            raise NotFound("There is no such partner")
+            raise _unknown()
         return partner
+
+    async def _owed_by_kind(self, partner_id: str) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for info in self._parties.all():
+            counts.update(await self._store.party(info.party).owed.by_kind(partner_id))
+        return dict(counts)
 
     def routes(self) -> list[Route]:
         """The calls."""
@@ -188,7 +212,7 @@ class PartnerCalls:
             Route(
                 "PATCH",
                 one,
-                "Change name or quirks",
+                "Change name, quirks, or which of our parties it is to know of",
                 self.change,
                 body=ChangeBody,
                 answers={200: "the partner", **unknown, 422: "what is wrong"},
@@ -199,22 +223,7 @@ class PartnerCalls:
                 "Unregister and forget a partner",
                 self.remove,
                 answers={204: "removed", **unknown},
-                timeout=_HANDSHAKE_SECONDS,
-            ),
-            Route(
-                "POST",
-                one + "/register",
-                "Register with the partner, with the token A that it gave us",
-                self.register,
-                body=RegisterBody,
-                answers={
-                    200: "the partner, registered",
-                    **unknown,
-                    409: "registered already",
-                    422: "what is wrong",
-                    502: "where the handshake ended",
-                },
-                timeout=_HANDSHAKE_SECONDS,
+                timeout=HANDSHAKE_SECONDS,
             ),
             Route(
                 "GET",
@@ -224,3 +233,7 @@ class PartnerCalls:
                 answers={200: "owed, last_error, ..., refusals", **unknown},
             ),
         ]
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such partner")

@@ -10,7 +10,7 @@ from gateway.admin.calls import Answer, Call, Route, listed
 from gateway.admin.errors import NotFound
 from gateway.admin.services import Services
 from gateway.admin.stations import outcome
-from gateway.domain.reservations import Reservation
+from gateway.domain.reservations import Ordered, Reservation
 from gateway.domain.timestamps import to_text
 from gateway.domain.tokens import TokenType
 from gateway.services.charging.reservations import UnknownReservation
@@ -75,7 +75,7 @@ class ReservationCalls:
             Route(
                 "GET",
                 base,
-                "Reservations, newest first: id, status",
+                "Reservations, newest first: id, status; those of partners with their id",
                 self.listing,
                 answers={200: "the reservations", **_UNKNOWN},
             ),
@@ -110,7 +110,15 @@ def _shown(reservation: Reservation) -> dict[str, Any]:
         "expires_at": to_text(reservation.expires_at),
         "ended_at": _text(reservation.ended_at),
         "word": reservation.word,
+        "partner": _partner(reservation.ordered),
     }
+
+
+def _partner(ordered: Ordered | None) -> dict[str, Any] | None:
+    """Who has ordered it and by what id; None for the operator's own."""
+    if ordered is None:
+        return None
+    return {"id": ordered.partner_id, "reservation_id": ordered.reservation_id}
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -1,19 +1,26 @@
-"""Tariffs: OCPI 2.3.0 documents, and what a session would cost."""
+"""Tariffs: OCPI 2.3.0 documents, what is doubtful in them, and what a session would cost."""
 
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import Field
 
 from gateway.admin.bodies import Body
-from gateway.admin.calls import NO_CONTENT, PAGING, PARTY, Answer, Call, Route, listed
-from gateway.admin.errors import NotFound
+from gateway.admin.calls import NO_CONTENT, PAGING, PARTY, Answer, Call, Query, Route, listed
+from gateway.admin.errors import BadRequest, NotFound
 from gateway.admin.lists import part
 from gateway.admin.resources import party
 from gateway.admin.resources.documents import identified
 from gateway.admin.services import Services
 from gateway.canonical.tariffs import Tariff
+from gateway.domain import tariff_faults, tariff_words
 from gateway.domain.party import Party
+from gateway.services.charging.tariffs import parsed
 from gateway.store import PageQuery
+
+# Beside the tariff in the answer to PUT, where there are any. No member of a Tariff: what comes in
+# under this name is not kept, so that an answer can be put back.
+WARNINGS = "warnings"
 
 EXAMPLE = {
     "id": "T1",
@@ -52,10 +59,24 @@ class TariffCalls:
 
     async def put(self, call: Call) -> Answer:
         """Create or replace one; running sessions keep the one they started with."""
-        document = identified(call)
+        document = {name: value for name, value in identified(call).items() if name != WARNINGS}
         owner = party.owner(call, document, self._parties)
         tariff, created = await self._tariffs.put(owner, document)
-        return Answer(tariff, 201 if created else 200)
+        warnings = _findings(tariff)
+        body = tariff | ({WARNINGS: warnings} if warnings else {})
+        return Answer(body, 201 if created else 200)
+
+    async def check(self, call: Call) -> Answer:
+        """What is doubtful in one."""
+        return Answer({"findings": _findings((await self._find(call))[1])})
+
+    async def description(self, call: Call) -> Answer:
+        """One in words."""
+        language = call.query.get("language", "en").lower()
+        if language not in tariff_words.LANGUAGES:
+            raise BadRequest(f"language is none of {', '.join(tariff_words.LANGUAGES)}")
+        text = tariff_words.describe(parsed((await self._find(call))[1]), language)
+        return Answer({"language": language, "text": text})
 
     async def delete(self, call: Call) -> Answer:
         """Delete one."""
@@ -99,7 +120,27 @@ class TariffCalls:
                 body=Tariff,
                 example=EXAMPLE,
                 query=(PARTY,),
-                answers={200: "replaced", 201: "created", 422: "what breaks the standard"},
+                answers={
+                    200: "replaced; with `warnings` about what is doubtful",
+                    201: "created; with `warnings` about what is doubtful",
+                    422: "what breaks the standard, or cannot be meant",
+                },
+            ),
+            Route(
+                "GET",
+                "/tariffs/{id}/check",
+                "What is doubtful in a tariff: the usual mistakes",
+                self.check,
+                query=(PARTY,),
+                answers={200: "findings: name, severity, path, text, clause", **unknown},
+            ),
+            Route(
+                "GET",
+                "/tariffs/{id}/description",
+                "A tariff in plain words",
+                self.description,
+                query=(PARTY, Query("language", f"one of {', '.join(tariff_words.LANGUAGES)}")),
+                answers={200: "language and text", **unknown},
             ),
             Route(
                 "DELETE",
@@ -116,6 +157,14 @@ class TariffCalls:
                 self.price,
                 body=PriceBody,
                 query=(PARTY,),
-                answers={200: "total_cost, ... as 2.3.0 Price; lines", **unknown, 422: "why not"},
+                answers={
+                    200: "total_cost, ... as 2.3.0 Price; lines, each with its clause; notes",
+                    **unknown,
+                    422: "why not",
+                },
             ),
         ]
+
+
+def _findings(tariff: dict[str, Any]) -> list[dict[str, Any]]:
+    return [asdict(one) for one in tariff_faults.find(tariff)]

@@ -131,7 +131,7 @@ function draw() {
     rows("charge-points", [...state.points.values()].sort(byIdentity).map(pointRow), 6);
     rows("sessions", [...state.sessions.values()].map(sessionRow).reverse(), 6);
     rows("cdrs", [...state.cdrs.values()].map(cdrRow).reverse(), 7);
-    rows("partners", [...state.partners.values()].map(partnerRow), 7);
+    rows("partners", [...state.partners.values()].map(partnerRow), 9);
   });
 }
 
@@ -227,13 +227,16 @@ function partnerRow(partner) {
   const registered = element("td");
   registered.append(mark(partner.state, partner.state === "REGISTERED" ? "good" : "warn"));
   const roles = partner.roles.map((one) => `${one.role} ${one.country_code}*${one.party_id}`);
+  const { success_rate: rate, next_attempt: next, owed_since: since } = partner.deliveries ?? {};
   return row([
     partner.name,
     registered,
     partner.version ?? "",
     roles.join(", "),
-    number(partner.deliveries?.delivered ?? 0),
+    number(rate == null ? "" : `${(rate * 100).toFixed(1)} %`),
     number(partner.owed),
+    time(since),
+    time(next),
     element("td", partner.last_error ?? "", partner.last_error ? "bad" : ""),
   ]);
 }

@@ -1,18 +1,22 @@
 """CDRs, Sender interface (mod_cdrs 10.2.1): those of the partner's own tokens."""
 
-from gateway.ocpi import paging
-from gateway.ocpi.calls import Call, Route
-from gateway.ocpi.envelope import Answer
+from dataclasses import replace
+
+from gateway.domain.party import Party
+from gateway.domain.token_owner import credits_of
+from gateway.ocpi.incoming import paging
+from gateway.ocpi.incoming.calls import Call, Route
+from gateway.ocpi.incoming.envelope import Answer
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.versions.wire import Wire
-from gateway.store import Store
+from gateway.ocpi.versions import Version
+from gateway.store import Page, PageQuery, Store
 
 
 class CdrsSender:
     """The list: this is how a partner gets what a push did not bring."""
 
-    def __init__(self, wire: Wire, platform: Platform, store: Store) -> None:
-        self._wire = wire
+    def __init__(self, version: Version, platform: Platform, store: Store) -> None:
+        self._version = version
         self._platform = platform
         self._store = store
 
@@ -23,10 +27,13 @@ class CdrsSender:
     async def list(self, call: Call) -> Answer:
         """The partner's CDRs, oldest first."""
         request = paging.read(call.query)
-        items, total = await paging.collect(
-            request,
-            self._platform.addressed(call.routing),
-            lambda party, query: self._store.party(party).cdrs.page(query),
-            call.partner.id,
-        )
-        return paging.answer(request, call.url, [self._wire.cdr(one) for one in items], total)
+        parties = self._platform.billed(call.partner, call.routing)
+        listing = await paging.collect(request, parties, self._page, call.list_name)
+        wire = self._version.wire
+        cdrs = [cdr for one in listing.items if (cdr := wire.cdr(one)) is not None]
+        return paging.answer(request, call.url, cdrs, listing)
+
+    async def _page(self, party: Party, query: PageQuery) -> Page:
+        if not self._version.has_credit_cdrs and query.partner_id is not None:
+            query = replace(query, without=credits_of(query.partner_id))
+        return await self._store.party(party).cdrs.page(query)

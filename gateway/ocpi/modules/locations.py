@@ -3,22 +3,35 @@
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.ocpi import paging
-from gateway.ocpi.calls import Call, Route
-from gateway.ocpi.envelope import Answer
-from gateway.ocpi.errors import UnknownLocationResource
+from msgspec import Raw
+
+from gateway.domain.party import Party
+from gateway.ocpi.incoming import paging
+from gateway.ocpi.incoming.calls import Call, Route
+from gateway.ocpi.incoming.envelope import Answer, single
+from gateway.ocpi.incoming.errors import UnknownLocationResource
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.versions.wire import Wire
-from gateway.services.roaming.locations import LocationCatalogue
+from gateway.ocpi.pushes.rendered import RenderedObjects
+from gateway.ocpi.versions import Version
+from gateway.services.roaming.locations import LocationCatalogue, LocationPage, ShownLocation
+from gateway.store import PageQuery
 
 
 class LocationsSender:
     """GET only; "POST, PUT, PATCH, DELETE: n/a"."""
 
-    def __init__(self, wire: Wire, platform: Platform, locations: LocationCatalogue) -> None:
-        self._wire = wire
+    def __init__(
+        self,
+        version: Version,
+        platform: Platform,
+        locations: LocationCatalogue,
+        rendered: RenderedObjects,
+    ) -> None:
+        self._version = version
+        self._wire = version.wire
         self._platform = platform
         self._locations = locations
+        self._rendered = rendered
 
     def routes(self) -> list[Route]:
         """Its URLs."""
@@ -32,14 +45,21 @@ class LocationsSender:
     async def list(self, call: Call) -> Answer:
         """Every location that may be published, oldest first."""
         request = paging.read(call.query)
-        items, total = await paging.collect(
-            request, self._platform.addressed(call.routing), self._locations.page
-        )
-        return paging.answer(request, call.url, [self._wire.location(one) for one in items], total)
+        parties = self._platform.addressed(call.partner, call.routing)
+        listing = await paging.collect(request, parties, self._page)
+        return paging.answer(request, call.url, map(self._text, listing.items), listing)
+
+    async def _page(self, party: Party, query: PageQuery) -> LocationPage:
+        restricted = self._version.has_restricted_locations
+        return await self._locations.stored_page(party, query, restricted=restricted)
+
+    def _text(self, one: ShownLocation) -> Raw:
+        key = self._version.number, "location", one.party, one.id
+        return self._rendered.text(key, one.source, lambda: self._wire.location(one.read()))
 
     async def location(self, call: Call) -> Answer:
         """One Location."""
-        return Answer(self._wire.location(await self._find(call)))
+        return single(self._wire.location(await self._find(call)))
 
     async def evse(self, call: Call) -> Answer:
         """One EVSE."""
@@ -56,8 +76,12 @@ class LocationsSender:
         return _known(self._wire.connector(connector))
 
     async def _find(self, call: Call) -> dict[str, Any]:
-        for party in self._platform.addressed(call.routing):
-            location = await self._locations.get(party, call.path["location_id"])
+        for party in self._platform.addressed(call.partner, call.routing):
+            location = await self._locations.get(
+                party,
+                call.path["location_id"],
+                restricted=self._version.has_restricted_locations,
+            )
             if location is not None:
                 return location
         raise UnknownLocationResource("Unknown location")
@@ -74,4 +98,4 @@ def _named(objects: Iterable[dict[str, Any]], key: str, name: str, what: str) ->
 def _known(converted: dict[str, Any] | None) -> Answer:
     if converted is None:
         raise UnknownLocationResource("It cannot be described in this version")
-    return Answer(converted)
+    return single(converted)

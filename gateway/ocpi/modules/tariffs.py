@@ -1,18 +1,18 @@
 """Tariffs, Sender interface (mod_tariffs 11.2.1)."""
 
-from gateway.ocpi import paging
-from gateway.ocpi.calls import Call, Route
-from gateway.ocpi.envelope import Answer
+from gateway.ocpi.incoming import paging
+from gateway.ocpi.incoming.calls import Call, Route
+from gateway.ocpi.incoming.envelope import Answer
 from gateway.ocpi.platform import Platform
-from gateway.ocpi.versions.wire import Wire
+from gateway.ocpi.versions import Version
 from gateway.services.charging.tariffs import TariffBook
 
 
 class TariffsSender:
     """The list."""
 
-    def __init__(self, wire: Wire, platform: Platform, tariffs: TariffBook) -> None:
-        self._wire = wire
+    def __init__(self, version: Version, platform: Platform, tariffs: TariffBook) -> None:
+        self._wire = version.wire
         self._platform = platform
         self._tariffs = tariffs
 
@@ -23,7 +23,8 @@ class TariffsSender:
     async def list(self, call: Call) -> Answer:
         """Every tariff, oldest first."""
         request = paging.read(call.query)
-        items, total = await paging.collect(
-            request, self._platform.addressed(call.routing), self._tariffs.page
+        listing = await paging.collect(
+            request, self._platform.addressed(call.partner, call.routing), self._tariffs.page
         )
-        return paging.answer(request, call.url, [self._wire.tariff(one) for one in items], total)
+        tariffs = [self._wire.tariff(one) for one in listing.items]
+        return paging.answer(request, call.url, tariffs, listing)

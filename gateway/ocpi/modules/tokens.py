@@ -1,15 +1,18 @@
 """Tokens, Receiver interface (mod_tokens 12.2.1): a partner's tokens as it pushes them."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from gateway.canonical import token_type
 from gateway.domain.party import Party
-from gateway.ocpi.calls import Call, Route
-from gateway.ocpi.envelope import Answer
-from gateway.ocpi.errors import InvalidParameters, TokenNotFound, UnknownTokenResource
-from gateway.ocpi.message_routing import may_act_for
-from gateway.ocpi.received_tokens import ReceivedTokens
-from gateway.ocpi.versions.wire import Wire
+from gateway.domain.timestamps import to_text
+from gateway.ocpi import quirks
+from gateway.ocpi.incoming.calls import Call, Route
+from gateway.ocpi.incoming.envelope import Answer
+from gateway.ocpi.incoming.errors import InvalidParameters, TokenNotFound, UnknownTokenResource
+from gateway.ocpi.tokens.received_tokens import ReceivedTokens
+from gateway.ocpi.versions import Version
 from gateway.store import KnownToken
 
 _PATH = "/tokens/{country_code}/{party_id}/{token_uid}"
@@ -19,8 +22,12 @@ _IDENTITY = ("country_code", "party_id", "uid", "type")
 class TokensReceiver:
     """GET, PUT and PATCH; a token is never deleted, only made invalid."""
 
-    def __init__(self, wire: Wire, tokens: ReceivedTokens) -> None:
-        self._wire = wire
+    def __init__(
+        self, version: Version, tokens: ReceivedTokens, now: Callable[[], datetime]
+    ) -> None:
+        self._version = version
+        self._wire = version.wire
+        self._now = now
         self._tokens = tokens
 
     def routes(self) -> list[Route]:
@@ -34,15 +41,15 @@ class TokensReceiver:
     async def get(self, call: Call) -> Answer:
         """The token as we hold it. Another party's is not there ("allowed to respond with 404")."""
         party = _party(call)
-        known = await self._find(call, party) if may_act_for(call.partner, party) else None
+        known = await self._find(call, party) if call.speaks_as(party) else None
         if known is None:
             raise UnknownTokenResource("Unknown token")
         return Answer(self._wire.token(known.document))
 
     async def put(self, call: Call) -> Answer:
         """A new token, or a new version of one."""
-        _own_space(call)
-        token = self._tokens.read(call.partner, self._wire, call.object())
+        party = _own_space(call)
+        token = self._tokens.read(call.partner, self._wire, call.object(), party)
         _same_as_url(call, token)
         created = await self._tokens.put(call.partner, token)
         return Answer(http_status=201 if created else 200)
@@ -55,11 +62,13 @@ class TokensReceiver:
         party = _own_space(call)
         changes = call.object()
         if changes.get("last_updated") is None:
-            raise InvalidParameters("last_updated is missing")
+            if quirks.needs_last_updated(self._version, call.partner):
+                raise InvalidParameters("last_updated is missing")
+            changes = changes | {"last_updated": to_text(self._now())}
         known = await self._find(call, party)
         if known is None:
             raise TokenNotFound("Unknown token: PUT it")
-        token = self._tokens.read(call.partner, self._wire, known.document | changes)
+        token = self._tokens.read(call.partner, self._wire, known.document | changes, party)
         if _identity(token) != _identity(known.document):
             raise InvalidParameters("A PATCH cannot change what identifies the token")
         await self._tokens.put(call.partner, token)
@@ -78,7 +87,7 @@ def _party(call: Call) -> Party:
 
 def _own_space(call: Call) -> Party:
     party = _party(call)
-    if not may_act_for(call.partner, party):
+    if not call.speaks_as(party):
         raise InvalidParameters("country_code and party_id in the URL are none of yours")
     return party
 

@@ -1,56 +1,40 @@
 """Versions and version details (version_information_endpoint)."""
 
-from collections.abc import Iterable
-
-from gateway.ocpi.calls import Call, Route
-from gateway.ocpi.envelope import Answer
+from gateway.ocpi import quirks
+from gateway.ocpi.incoming.calls import Call, Route
+from gateway.ocpi.incoming.envelope import Answer
 from gateway.ocpi.platform import Platform
-
-CREDENTIALS_RECEIVER_QUIRK = "credentials_receiver"
-
-# What we are in each module. Credentials: "It is advised to send SENDER".
-ENDPOINTS = (
-    ("credentials", "SENDER"),
-    ("locations", "SENDER"),
-    ("sessions", "SENDER"),
-    ("cdrs", "SENDER"),
-    ("tariffs", "SENDER"),
-    ("tokens", "RECEIVER"),
-    ("commands", "RECEIVER"),
-)
+from gateway.ocpi.versions import Version
 
 
 class Versions:
     """What we speak, and where."""
 
-    def __init__(self, platform: Platform, versions: Iterable[str]) -> None:
+    def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._versions = tuple(versions)
 
-    async def versions(self, _call: Call) -> Answer:
-        """Every version."""
+    async def versions(self, call: Call) -> Answer:
+        """Every version that may be spoken with the caller."""
         return Answer(
             [
-                {"version": version, "url": self._platform.version_url(version)}
-                for version in self._versions
+                {"version": one.number, "url": self._platform.version_url(one.number)}
+                for one in quirks.versions_for(call.partner)
             ]
         )
 
-    def routes(self, version: str) -> list[Route]:
+    def routes(self, version: Version) -> list[Route]:
         """The details of one version."""
 
         async def details(call: Call) -> Answer:
-            return Answer({"version": version, "endpoints": self._endpoints(version, call)})
+            return Answer({"version": version.number, "endpoints": self._endpoints(version, call)})
 
         return [Route("GET", "", details, configuration=True)]
 
-    def _endpoints(self, version: str, call: Call) -> list[dict[str, str]]:
-        base = self._platform.version_url(version)
-        endpoints: tuple[tuple[str, str], ...] = ENDPOINTS
-        if CREDENTIALS_RECEIVER_QUIRK in call.partner.quirks:
-            # the role "is not relevant", but some platforms look for RECEIVER
-            endpoints = (*ENDPOINTS, ("credentials", "RECEIVER"))
+    def _endpoints(self, version: Version, call: Call) -> list[dict[str, str]]:
+        base = self._platform.version_url(version.number)
         return [
-            {"identifier": identifier, "role": role, "url": f"{base}/{identifier}"}
-            for identifier, role in endpoints
+            {"identifier": identifier}
+            | ({"role": role} if version.has_roles else {})
+            | {"url": quirks.advertised_url(call.partner, f"{base}/{identifier}")}
+            for identifier, role in quirks.advertised(version, call.partner)
         ]

@@ -13,10 +13,14 @@ _LONGEST_LANGUAGE = 8  # MessageContentType.language
 def personal_message(
     costs: Costs, state: StationState, evse_id: int | None, authorization: Authorization
 ) -> Payload:
-    """`personalMessage` of IdTokenInfo: what charging costs, for a driver who may charge (I01)."""
-    if not authorization.accepted:
-        return {}
-    text = costs.text(state, evse_id, authorization.language)
+    """`personalMessage` of IdTokenInfo: what charging costs, for a driver who may charge (I01).
+
+    What the token's owner has to say (`info` of OCPI's AuthorizationInfo) goes before: it is about
+    this driver, and the only word for one who may not charge.
+    """
+    text = authorization.info
+    if text is None and authorization.accepted:
+        text = costs.text(state, evse_id, authorization.language)
     if text is None:
         return {}
     language = text.language[:_LONGEST_LANGUAGE]

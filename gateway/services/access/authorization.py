@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 
-from gateway.domain.partners import Partner, PartnerState
+from gateway.domain.ocpi_objects import SessionStatus
+from gateway.domain.partners import Partner
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import (
@@ -111,8 +112,8 @@ class AuthorizationService:
     async def promised(self, state: StationState, remote_start_id: int) -> Authorization | None:
         """Who a remote start was for; some stations never repeat its token (2.x)."""
         for _, promise in await self._store.party(state.party).remote_starts.list(state.identity):
-            if promise["remote_start_id"] == remote_start_id:
-                return _kept_promise(promise)
+            if _begins(promise, remote_start_id):
+                return await self._kept(state, promise)
         return None
 
     def told(self, decision: Authorization, since: datetime | None = None) -> Authorization:
@@ -167,15 +168,38 @@ class AuthorizationService:
         evse_id: int | None,
         remote_start_id: int | None,
     ) -> Authorization | None:
-        """A running START_SESSION for this token; not to be validated again (ocpi-rules 17)."""
+        """The promise that fits best; what it says of the token is not validated again.
+
+        (ocpi-rules 17.) The one whose number the start has; else START_SESSION before a reservation
+        and the last one before the others: "the last given value SHALL be used" of the reference.
+        """
         promises = await self._store.party(state.party).remote_starts.list(state.identity)
-        for _, promise in promises:
-            same_start = remote_start_id == promise["remote_start_id"]
-            same_token = token.uid.casefold() == promise["id_token"].casefold()
-            same_evse = evse_id is None or promise["evse_id"] in (None, evse_id)
-            if same_start or (same_token and same_evse):
-                return _kept_promise(promise)
-        return None
+        fitting = [
+            promise
+            for _, promise in promises
+            if _begins(promise, remote_start_id) or _fits(promise, token, evse_id)
+        ]
+        if not fitting:
+            return None
+        best = min(
+            fitting, key=lambda one: (not _begins(one, remote_start_id), "reservation_id" in one)
+        )
+        return await self._kept(state, best)
+
+    async def _kept(self, state: StationState, promise: Mapping[str, Any]) -> Authorization:
+        """With the reservation's Session, unless that is over: "no more modifications"."""
+        session_id = promise.get("session_id")
+        if session_id is not None:
+            session = await self._store.party(state.party).sessions.get(session_id)
+            if session is not None and session["status"] != SessionStatus.RESERVATION:
+                session_id = None
+        return Authorization(
+            AuthorizationStatus.ACCEPTED,
+            holder_of(promise["token"], promise["partner_id"]),
+            AuthMethod.COMMAND,
+            promise["authorization_reference"],
+            session_id=session_id,
+        )
 
     async def _decide(
         self, state: StationState, token: TokenRef, evse_id: int | None
@@ -222,8 +246,8 @@ class AuthorizationService:
         """Decide about a partner's token: here, or by asking its owner."""
         document = known.document
         partner = self._partners.get(known.partner_id or "")
-        if partner is None or partner.state is PartnerState.UNREGISTERED:
-            # nobody is left who would pay, whatever was whitelisted once
+        if partner is None or not partner.pays_at(state.party):
+            # whatever was whitelisted once
             return Authorization(AuthorizationStatus.INVALID, holder_of(document, known.partner_id))
         whitelist = WhitelistType(document.get("whitelist", WhitelistType.NEVER))
         if whitelist in (WhitelistType.ALWAYS, WhitelistType.ALLOWED):
@@ -244,6 +268,7 @@ class AuthorizationService:
             known.document["uid"],
             TokenType(known.document["type"]),
             _whereabouts(state, evse_id),
+            Party(known.document["country_code"], known.document["party_id"]),
         )
         if answer is None:
             return None
@@ -265,13 +290,13 @@ def _within_reach(state: StationState, decision: Authorization) -> Authorization
     return decision if everywhere else replace(decision, evse_ids=tuple(sorted(here)))
 
 
-def _kept_promise(promise: Mapping[str, Any]) -> Authorization:
-    return Authorization(
-        AuthorizationStatus.ACCEPTED,
-        holder_of(promise["token"], promise["partner_id"]),
-        AuthMethod.COMMAND,
-        promise["authorization_reference"],
-    )
+def _begins(promise: Mapping[str, Any], remote_start_id: int | None) -> bool:
+    return remote_start_id is not None and promise["remote_start_id"] == remote_start_id
+
+
+def _fits(promise: Mapping[str, Any], token: TokenRef, evse_id: int | None) -> bool:
+    same_evse = evse_id is None or promise["evse_id"] in (None, evse_id)
+    return same_evse and token.uid.casefold() == promise["id_token"].casefold()
 
 
 def _whereabouts(state: StationState, evse_id: int | None) -> tuple[str, str | None] | None:

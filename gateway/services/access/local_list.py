@@ -115,7 +115,7 @@ class LocalLists:
         one = self._known(state, station)
         one.record, one.wish, one.verified = None, None, False
         one.news = occasion is Occasion.BOOTED
-        edition = await self._editions.current()
+        edition = await self._editions.current(state.party)
         if edition.revision > 0:
             await self._hold(self._begin(self._sync_alone(one, edition)))
 
@@ -202,11 +202,11 @@ class LocalLists:
             await asyncio.sleep(self._interval)
 
     async def _look(self) -> None:
-        edition = await self._editions.current()
-        if edition.revision == 0:
+        if await self._editions.refresh() == 0:
             return
         for identity, one in list(self._connected.items()):
             here = self._router.local(identity)
+            edition = self._editions.of(one.state.party)
             if here is None or here[0] is not one.state:
                 del self._connected[identity]
             elif one.lock.locked():
@@ -221,7 +221,8 @@ class LocalLists:
     ) -> None:
         """A sync that nobody waits for."""
         try:
-            await self._sync(one, edition or await self._editions.current(), anew=anew)
+            edition = edition or await self._editions.current(one.state.party)
+            await self._sync(one, edition, anew=anew)
         except Fenced:
             return  # a newer connection sees to it
         except StoreError as error:

@@ -5,7 +5,6 @@ length pays for reading it; all others of this node share it, and the difference
 """
 
 import asyncio
-from collections.abc import Iterable
 
 from gateway.domain.local_list import (
     Held,
@@ -19,7 +18,7 @@ from gateway.domain.local_list import (
     ranges_below,
 )
 from gateway.domain.local_list import ListEntry as Entry
-from gateway.domain.partners import PartnerState
+from gateway.domain.party import Party
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import KnownToken, Store
 
@@ -29,40 +28,58 @@ MOST_CHANGES = 10_000
 # since is told everything.
 _REMEMBERED_CHANGES = 100_000
 _PIECE = 1_000
+_MOST_EDITIONS = 100
 _ANY = 2**53
 
 Changes = tuple[tuple[Entry, ...], tuple[str, ...]]
 
 
 class Editions:
-    """The current edition."""
+    """The current editions: one for all parties whose stations the same partners pay at."""
 
     def __init__(self, store: Store, partners: PartnerDirectory, master_group: str | None) -> None:
         self._store = store
         self._partners = partners
         self._master_group = master_group
-        self._current: Edition | None = None
+        self._revision = 0
+        self._owners: tuple[str, ...] = ()
+        self._made: dict[tuple[str, ...], Edition] = {}
 
-    async def current(self) -> "Edition":
-        """The edition of what the tokens are now."""
+    async def current(self, party: Party) -> "Edition":
+        """The edition of what the tokens are now, for the stations of this party."""
+        await self.refresh()
+        return self.of(party)
+
+    async def refresh(self) -> int:
+        """Look at what the tokens are now; returns their revision."""
         listed = self._store.listed_tokens
-        revision, withdrawn = await listed.revision(), self._withdrawn(await listed.owners())
-        current = self._current
-        if current is None or (current.revision, current.withdrawn) != (revision, withdrawn):
-            current = self._current = Edition(self._store, revision, withdrawn, self._master_group)
-        return current
+        revision = await listed.revision()
+        self._owners = tuple(await listed.owners())
+        if revision != self._revision or len(self._made) > _MOST_EDITIONS:
+            self._made = {}
+        self._revision = revision
+        return revision
 
-    def _withdrawn(self, owners: Iterable[str]) -> tuple[str, ...]:
-        """Whose tokens charge nowhere, because nobody is left who would pay."""
-        return tuple(owner for owner in owners if not self._is_registered(owner))
+    def of(self, party: Party) -> "Edition":
+        """The edition for the stations of this party, as of the last look."""
+        withdrawn = tuple(owner for owner in self._owners if not self._pays(owner, party))
+        edition = self._made.get(withdrawn)
+        if edition is None:
+            edition = Edition(self._store, self._revision, withdrawn, self._master_group)
+            self._made[withdrawn] = edition
+        return edition
 
-    def _is_registered(self, owner: str) -> bool:
+    def _pays(self, owner: str, party: Party) -> bool:
         partner = self._partners.get(owner)
-        return partner is not None and partner.state is not PartnerState.UNREGISTERED
+        return partner is not None and partner.pays_at(party)
 
 
 class Edition:
-    """The listed tokens at one revision. Revision 0: no token was ever listed."""
+    """The listed tokens at one revision, but those of the partners in `withdrawn`.
+
+    They charge nowhere at the stations that it is for, as nobody would pay. Revision 0: no token
+    was ever listed.
+    """
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ It is the station that combines these limits with our profiles; we keep them for
 are read with the rest of a station's state, so long schedules are not kept: only that they were.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -26,10 +27,11 @@ _MOST_BYTES_OF_ALL = 131_072
 
 
 class ChargingLimits:
-    """The outside limits of all stations."""
+    """The outside limits of all stations. `changed` hears of stations where they have changed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.changed: Callable[[Party, str], None] | None = None
 
     async def limited(self, state: StationState, limit: ChargingLimit) -> None:
         """A source limits a place, or limits it otherwise than before."""
@@ -57,6 +59,8 @@ class ChargingLimits:
         change = party.change(state.fence)
         party.stations.put(change, state.identity, _FIELD, _fitting(limits))
         await self._store.commit(change)
+        if self.changed is not None:
+            self.changed(state.party, state.identity)
 
 
 def _fitting(limits: list[ChargingLimit]) -> list[ChargingLimit]:

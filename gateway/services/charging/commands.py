@@ -3,225 +3,240 @@
 START_SESSION leaves a promise at the charge point: the transaction that follows is attributed to
 the partner's token and authorization_reference. The token is not validated: the partner vouches
 for it (OCPI mod_commands 13.2.3; ocpi-rules 17).
+
+The capabilities REMOTE_START_STOP_CAPABLE and UNLOCK_CAPABLE are not asked for: whether a station
+can, it says itself, and better than a list does. RESERVABLE is the operator's offer
+(partner_reservations.py).
 """
 
-import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-import structlog
-
-from gateway.domain.commands import Command, CommandOutcome, CommandReply
+from gateway.domain.availability import UnlockConnector
+from gateway.domain.commands import Command, CommandReply
 from gateway.domain.evse_status import EvseStatus
-from gateway.domain.partners import Partner
-from gateway.domain.party import Party
 from gateway.domain.remote_control import (
     ID_TOKEN_LENGTH,
     LONGEST_ID_TOKEN,
     RemoteStart,
     RemoteStop,
 )
+from gateway.domain.reservations import ReservedStart
 from gateway.domain.tokens import TokenType, fitted
+from gateway.services.charging.in_flight import (
+    BUSY,
+    STATION_TIMEOUT,
+    CommandAnswer,
+    InFlight,
+    Report,
+    Work,
+)
+from gateway.services.charging.partner_reservations import PartnerReservations, ReserveOrder
 from gateway.services.charging.remote_starts import Promise, RemoteStarts
-from gateway.services.ports import CommandResults
-from gateway.services.roaming.locations import LocationCatalogue, UnknownLocation
+from gateway.services.charging.reservations import Reservations
+from gateway.services.charging.targets import (
+    CONNECTOR_REQUIRED,
+    NOBODY_THERE,
+    ConnectorRequired,
+    Place,
+    Target,
+    Targets,
+    connector_number,
+)
+from gateway.services.ports import CommandResults, ReplyTo
+from gateway.services.roaming.partners import PartnerDirectory
 from gateway.services.stations.routing import StationRouter
-from gateway.store import Store, StoreError
+from gateway.store import Store
 
-log = structlog.get_logger(__name__)
-
-TIMEOUT = 30  # seconds in which the CommandResult is promised
-_STATION_TIMEOUT = 25.0  # what of that the station has
 _PROMISE_SECONDS = 300.0  # how long a started driver has to plug in
-_MAX_RUNNING = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class StartSession:
     """OCPI StartSession; `token` is a canonical Token document."""
 
-    response_url: str
     token: Mapping[str, Any]
     location_id: str
     evse_uid: str | None = None
     connector_id: str | None = None
     authorization_reference: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class CommandAnswer:
-    """OCPI CommandResponse: `result` is a CommandResponseType, `timeout` in seconds."""
-
-    result: str
-    timeout: int = TIMEOUT
-    message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    identity: str
-    evse_id: int
-    protocol: str
+    @property
+    def place(self) -> Place:
+        """Where."""
+        return Place(self.location_id, self.evse_uid, self.connector_id)
 
 
 class CommandService:
-    """Carries out partners' commands."""
+    """Carries out partners' commands. `in_flight` may be shared."""
 
     def __init__(
         self,
         store: Store,
-        catalogue: LocationCatalogue,
+        targets: Targets,
         router: StationRouter,
         results: CommandResults,
+        *,
+        partners: PartnerDirectory,
+        reservations: Reservations,
+        currency: str,
+        in_flight: InFlight,
+        now: Callable[[], datetime],
     ) -> None:
-        self._store = store
         self._remote_starts = RemoteStarts(store)
-        self._catalogue = catalogue
+        self._targets = targets
         self._router = router
         self._results = results
-        self._running: set[asyncio.Task[None]] = set()
+        self._in_flight = in_flight
+        self._reservations = reservations
+        self._now = now
+        self._orders = PartnerReservations(
+            store,
+            self._targets,
+            reservations,
+            results,
+            partners=partners,
+            currency=currency,
+            in_flight=in_flight,
+            now=now,
+        )
 
-    async def start_session(
-        self, partner: Partner, party: Party, request: StartSession
-    ) -> CommandAnswer:
-        """START_SESSION. Raises `UnknownLocation`; the CommandResult follows by itself."""
-        target = await self._target(party, request)
+    async def start_session(self, to: ReplyTo, request: StartSession) -> CommandAnswer:
+        """START_SESSION. The CommandResult follows by itself.
+
+        Raises `UnknownLocation`, `ConnectorRequired`.
+        """
+        party = to.party
+        target = await self._reserved(to, request)
+        target = target or await self._targets.find(party, request.place)
         if target is None:
-            return CommandAnswer("REJECTED", message="No charge point there is connected and free")
-        if len(self._running) >= _MAX_RUNNING:
-            return CommandAnswer("REJECTED", message="Too many commands at once")
-        uid = str(request.token["uid"])
-        command = RemoteStart(
-            remote_start_id=secrets.randbelow(2**31 - 1) + 1,
-            id_token=fitted(uid, ID_TOKEN_LENGTH.get(target.protocol, LONGEST_ID_TOKEN)),
-            token_type=TokenType(request.token["type"]),
-            evse_id=target.evse_id,
-        )
-        promise = Promise(
-            command.remote_start_id,
-            command.id_token,
-            command.evse_id,
-            request.token,
-            partner.id,
-            request.authorization_reference,
-        )
+            return NOBODY_THERE
+        if request.connector_id is None and _demands_connector(target):
+            raise ConnectorRequired
+        if self._in_flight.full:
+            return BUSY
+        command = _remote_start(request, target)
+        promise = await self._promise(to, request, target, command)
         await self._remote_starts.promise(party, target.identity, promise, _PROMISE_SECONDS)
 
-        async def told(reply: CommandReply) -> None:
+        async def settle(reply: CommandReply) -> None:
             await self._remote_starts.answered(
                 party, target.identity, command.remote_start_id, reply
             )
 
-        self._carry_out(partner, party, request.response_url, target.identity, command, told)
+        work = self._execution(target.identity, command)
+        self._begin("START_SESSION", to, target.identity, work, settle)
         return CommandAnswer("ACCEPTED")
 
-    async def stop_session(
-        self, partner: Partner, party: Party, response_url: str, session_id: str
-    ) -> CommandAnswer:
+    async def stop_session(self, to: ReplyTo, session_id: str) -> CommandAnswer:
         """STOP_SESSION, of the partner's own sessions only."""
-        transaction = await self._running_transaction(partner, party, session_id)
-        if transaction is None:
+        running = await self._targets.running(to.partner, to.party, session_id)
+        if running is None:
             return CommandAnswer("UNKNOWN_SESSION", message="No such session is running")
-        if len(self._running) >= _MAX_RUNNING:
-            return CommandAnswer("REJECTED", message="Too many commands at once")
-        identity, transaction_id = transaction
-        self._carry_out(partner, party, response_url, identity, RemoteStop(transaction_id), None)
+        if self._in_flight.full:
+            return BUSY
+        work = self._execution(running.identity, RemoteStop(running.transaction_id))
+        self._begin("STOP_SESSION", to, running.identity, work)
+        return CommandAnswer("ACCEPTED")
+
+    async def reserve_now(self, to: ReplyTo, order: ReserveOrder) -> CommandAnswer:
+        """RESERVE_NOW. Raises `UnknownLocation`."""
+        return await self._orders.reserve_now(to, order)
+
+    async def cancel_reservation(self, to: ReplyTo, reservation_id: str) -> CommandAnswer | None:
+        """CANCEL_RESERVATION; None if this party knows no such reservation."""
+        return await self._orders.cancel_reservation(to, reservation_id)
+
+    async def unlock_connector(self, to: ReplyTo, place: Place) -> CommandAnswer:
+        """UNLOCK_CONNECTOR. Raises `UnknownLocation`.
+
+        Not while another's session runs there: a 1.6 station would end that (5.18: it "SHALL finish
+        the transaction first"). The command is for "the rare situation that the connector is not
+        unlocked successfully after a transaction is stopped" (13.4.4).
+        """
+        target = await self._targets.find(to.party, place)
+        if target is None or place.connector_id is None:
+            return NOBODY_THERE
+        if await self._targets.in_use_by_others(to, target):
+            return CommandAnswer("REJECTED", message="Another session is running there")
+        if self._in_flight.full:
+            return BUSY
+        number = connector_number(target.evse, place.connector_id)
+        work = self._execution(target.identity, UnlockConnector(target.evse_id, number))
+        self._begin("UNLOCK_CONNECTOR", to, target.identity, work)
         return CommandAnswer("ACCEPTED")
 
     async def close(self, patience: float = 5.0) -> None:
         """Let running commands end, then cut them off."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=patience)
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._in_flight.close(patience)
 
     # --- inside ---------------------------------------------------------------------------
 
-    def _carry_out(
-        self,
-        partner: Partner,
-        party: Party,
-        response_url: str,
-        identity: str,
-        command: Command,
-        told: Callable[[CommandReply], Coroutine[Any, Any, None]] | None,
+    def _execution(self, identity: str, command: Command) -> Work:
+        async def work() -> CommandReply:
+            return await self._router.execute(identity, command, STATION_TIMEOUT)
+
+        return work
+
+    def _begin(
+        self, what: str, to: ReplyTo, identity: str, work: Work, settle: Report | None = None
     ) -> None:
-        async def run() -> None:
-            outcome = CommandOutcome.FAILED
-            try:
-                reply = await self._executed(identity, command)
-                outcome = reply.outcome
-                if told is not None:
-                    await told(reply)
-            except StoreError as error:
-                log.error("promise not kept in step", charge_point=identity, error=str(error))
-            finally:
-                name = type(command).__name__
-                log.info("command", charge_point=identity, command=name, outcome=outcome.value)
-                await self._results.send(partner, party, response_url, outcome)
+        async def report(reply: CommandReply) -> None:
+            await self._results.send(to, reply.outcome)
 
-        task = asyncio.get_running_loop().create_task(run())
-        self._running.add(task)
-        task.add_done_callback(self._finished)
+        self._in_flight.begin(what, identity, work, report, settle=settle)
 
-    async def _executed(self, identity: str, command: Command) -> CommandReply:
-        try:
-            return await self._router.execute(identity, command, _STATION_TIMEOUT)
-        except StoreError as error:
-            log.error("command failed", charge_point=identity, error=str(error))
-        except Exception:
-            log.exception("command failed", charge_point=identity)
-        return CommandReply(CommandOutcome.FAILED)
-
-    def _finished(self, task: "asyncio.Task[None]") -> None:
-        self._running.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("command result not sent", exc_info=task.exception())
-
-    async def _target(self, party: Party, request: StartSession) -> _Target | None:
-        """The charge point behind the command; without evse_uid, the first one that is free."""
-        location = await self._catalogue.operator_view(party, request.location_id)
-        if location is None:
-            raise UnknownLocation(request.location_id)
-        evses = location.get("evses", [])
+    async def _reserved(self, to: ReplyTo, request: StartSession) -> Target | None:
+        """Without evse_uid: the EVSE that the partner has reserved for this token, if any."""
         if request.evse_uid is not None:
-            evses = [one for one in evses if one["uid"].lower() == request.evse_uid.lower()]
-            if not evses:
-                raise UnknownLocation(f"{request.location_id} {request.evse_uid}")
-            _check_connector(evses[0], request)
-        else:
-            evses = [one for one in evses if one["status"] == EvseStatus.AVAILABLE]
-        for evse in evses:
-            target = await self._connected(party, evse)
-            if target is not None:
-                return target
+            return None
+        for one in await self._targets.with_status(to.party, request.place, EvseStatus.RESERVED):
+            start = ReservedStart(one.evse_id, _id_token(request, one), self._now())
+            if await self._reservations.waiting_for(to, one.identity, start, request.token):
+                return one
         return None
 
-    async def _connected(self, party: Party, evse: Mapping[str, Any]) -> _Target | None:
-        bound = evse.get("charge_point")
-        if bound is None:
-            return None
-        route = await self._store.party(party).stations.route(bound["identity"])
-        if route is None:
-            return None
-        return _Target(bound["identity"], int(bound["evse_id"]), route.protocol)
+    async def _promise(
+        self, to: ReplyTo, request: StartSession, target: Target, command: RemoteStart
+    ) -> Promise:
+        """For the token; a reservation that the start will use gives its Session and reference.
 
-    async def _running_transaction(
-        self, partner: Partner, party: Party, session_id: str
-    ) -> tuple[str, str] | None:
-        store = self._store.party(party)
-        found = await store.transactions.of_session(session_id)
-        document = await store.transactions.get(*found) if found else None
-        if found is None or document is None or document["state"] != "ACTIVE":
-            return None
-        holder = document["holder"]
-        return found if holder is not None and holder["partner_id"] == partner.id else None
+        "When different authorization_reference values have been given by the eMSP that are relevant
+        to this Session, the last given value SHALL be used here" (mod_sessions 9.3.1).
+        """
+        start = ReservedStart(target.evse_id, command.id_token, self._now())
+        reserved = await self._reservations.waiting_for(to, target.identity, start, request.token)
+        ordered = reserved.ordered if reserved is not None else None
+        reference = request.authorization_reference
+        if ordered is not None and reference is None:
+            reference = ordered.authorization_reference
+        return Promise(
+            command.remote_start_id,
+            command.id_token,
+            command.evse_id,
+            request.token,
+            to.partner.id,
+            reference,
+            ordered.session_id if ordered is not None else None,
+        )
 
 
-def _check_connector(evse: Mapping[str, Any], request: StartSession) -> None:
-    ids = {connector["id"].lower() for connector in evse["connectors"]}
-    if request.connector_id is not None and request.connector_id.lower() not in ids:
-        raise UnknownLocation(f"{request.location_id} {request.evse_uid} {request.connector_id}")
+def _id_token(request: StartSession, target: Target) -> str:
+    longest = ID_TOKEN_LENGTH.get(target.protocol, LONGEST_ID_TOKEN)
+    return fitted(str(request.token["uid"]), longest)
+
+
+def _remote_start(request: StartSession, target: Target) -> RemoteStart:
+    return RemoteStart(
+        remote_start_id=secrets.randbelow(2**31 - 1) + 1,
+        id_token=_id_token(request, target),
+        token_type=TokenType(request.token["type"]),
+        evse_id=target.evse_id,
+    )
+
+
+def _demands_connector(target: Target) -> bool:
+    return CONNECTOR_REQUIRED in (target.evse.get("capabilities") or ())

@@ -19,7 +19,6 @@ import structlog
 
 from gateway.domain.commands import Command, CommandOutcome
 from gateway.domain.cost import (
-    DisplayText,
     ShowFinalCost,
     ShowPrice,
     ShowRunningCost,
@@ -29,6 +28,7 @@ from gateway.domain.cost import (
     shown,
     sure_cost,
 )
+from gateway.domain.display_text import DisplayText
 from gateway.domain.events import ChargingState
 from gateway.domain.transactions import Transaction
 from gateway.services.charging.billing import Billing

@@ -2,21 +2,25 @@
 
 The record is written before the station is asked, so that a start which comes faster than the
 answer finds it. What the station says is what counts; it is asked whatever we believe of it.
+
+Those that a partner has ordered are promised to its token, and have a Session.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import structlog
 
+from gateway.domain.charge_points import ChargePointRecord
 from gateway.domain.commands import CommandOutcome, CommandReply
 from gateway.domain.party import Party
 from gateway.domain.reservations import (
     STATUS_OF_END,
     CancelReservation,
+    Ordered,
     Reservation,
     ReservationEnded,
     ReservationStatus,
@@ -24,6 +28,9 @@ from gateway.domain.reservations import (
     ReserveNow,
 )
 from gateway.domain.tokens import TokenType
+from gateway.services.charging.remote_starts import GRACE, RemoteStarts
+from gateway.services.charging.reservation_sessions import ReservationSessions
+from gateway.services.ports import ReplyTo
 from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
@@ -41,12 +48,18 @@ class UnknownReservation(LookupError):
 
 
 class Reservations:
-    """The reservations of all charge points."""
+    """The reservations of all charge points.
+
+    `withdrawn` hears of partners' reservations that somebody else than the partner has cancelled.
+    """
 
     def __init__(self, store: Store, router: StationRouter, now: Callable[[], datetime]) -> None:
         self._store = store
         self._router = router
         self._now = now
+        self._promises = RemoteStarts(store)
+        self._sessions = ReservationSessions(store)
+        self.withdrawn: Callable[[Party, Reservation], None] | None = None
 
     async def reserve(
         self,
@@ -64,7 +77,7 @@ class Reservations:
         """
         party = (await registered(self._store, identity)).party
         reservation = Reservation(
-            id=secrets.randbelow(2**31 - 1) + 1,
+            id=new_number(),
             evse_id=evse_id,
             id_token=id_token,
             token_type=token_type,
@@ -72,18 +85,85 @@ class Reservations:
             expires_at=expires_at,
             group_id=group_id,
         )
-        await self._add(party, identity, reservation)
-        command = ReserveNow(reservation.id, id_token, token_type, expires_at, evse_id, group_id)
-        reply = await self._router.execute(identity, command, _STATION_TIMEOUT)
-        status = ReservationStatus.ACTIVE if reply.accepted else ReservationStatus.REJECTED
+        await self.add(party, identity, reservation)
+        reply = await self.ask(party, identity, reservation)
+        settled = await self.answered(party, identity, reservation, reply)
+        await self.let_go(identity, reservation, reply)
+        return settled, reply
+
+    async def add(
+        self,
+        party: Party,
+        identity: str,
+        reservation: Reservation,
+        instead_of: tuple[str, int] | None = None,
+    ) -> None:
+        """Keep a new one: a start that comes before the answer will look for it.
+
+        `instead_of` is what the partner's id has meant until now (`place`); a `Conflict` if that
+        is no longer so.
+        """
+        store = self._store.party(party)
+        change = store.change()
+        await self._forget_oldest(change, party, identity)
+        document = msgspec.to_builtins(reservation)
+        store.reservations.add(change, identity, reservation.id, document)
+        ordered = reservation.ordered
+        if ordered is not None:
+            until = reservation.expires_at + GRACE
+            store.reservations.wait(change, identity, reservation.id, until)
+            named = ordered.partner_id, ordered.sender, ordered.reservation_id
+            store.reservations.expect_order(change, *named, instead_of)
+            self._order(change, party, identity, reservation.id, ordered)
+        await self._store.commit(change)
+
+    async def order(self, party: Party, identity: str, reservation: Reservation) -> None:
+        """Have a partner's id mean this reservation again."""
+        change = self._store.party(party).change()
+        if reservation.ordered is not None:
+            self._order(change, party, identity, reservation.id, reservation.ordered)
+        await self._store.commit(change)
+
+    async def ask(self, party: Party, identity: str, reservation: Reservation) -> CommandReply:
+        """Have the station reserve, or replace the reservation that it has by this number."""
+        await self._promises.reserved(party, identity, reservation, self._now())
+        command = ReserveNow(
+            reservation.id,
+            reservation.id_token,
+            reservation.token_type,
+            reservation.expires_at,
+            reservation.evse_id,
+            reservation.group_id,
+        )
+        return await self._router.execute(identity, command, _STATION_TIMEOUT)
+
+    async def answered(
+        self, party: Party, identity: str, reservation: Reservation, reply: CommandReply
+    ) -> Reservation:
+        """What became of it. A replacement that was refused leaves the old one as it was."""
+        word = reply.status or reply.outcome.value
+        if reply.accepted:
+            active = ReservationStatus.ACTIVE
+            return await self._settle(
+                party, identity, reservation.id, active, word, becomes=reservation
+            )
+        known = await self._get(party, identity, reservation.id)
+        if known is not None and known.status is ReservationStatus.ACTIVE:
+            await self._promises.reserved(party, identity, known, self._now())
+            return known
+        rejected = ReservationStatus.REJECTED
+        return await self._settle(party, identity, reservation.id, rejected, word)
+
+    async def let_go(self, identity: str, reservation: Reservation, reply: CommandReply) -> None:
+        """A station that did not answer may have reserved all the same."""
         if reply.outcome is CommandOutcome.TIMEOUT:
             await self._router.execute(
                 identity, CancelReservation(reservation.id), _STATION_TIMEOUT
             )
-        word = reply.status or reply.outcome.value
-        return await self._settle(party, identity, reservation.id, status, word), reply
 
-    async def cancel(self, identity: str, reservation_id: int) -> tuple[Reservation, CommandReply]:
+    async def cancel(
+        self, identity: str, reservation_id: int, *, by_partner: bool = False
+    ) -> tuple[Reservation, CommandReply]:
         """Cancel one. Raises `UnknownChargePoint`, `UnknownReservation`.
 
         The station is asked even about one that has ended; it is the station that decides.
@@ -96,22 +176,56 @@ class Reservations:
         reply = await self._router.execute(identity, command, _STATION_TIMEOUT)
         if reply.accepted:
             cancelled = ReservationStatus.CANCELLED
+            was_over = known.as_of(self._now()).is_over
             known = await self._settle(party, identity, reservation_id, cancelled, reply.status)
+            if not by_partner and not was_over:
+                self._told_withdrawn(party, known)
         return known.as_of(self._now()), reply
 
     async def all(self, identity: str) -> list[Reservation]:
         """Those that the station has answered, newest first. Raises `UnknownChargePoint`."""
         party = (await registered(self._store, identity)).party
-        now = self._now()
-        stored = await self._store.party(party).reservations.all(identity)
-        found = [_read(document).as_of(now) for document in stored]
+        found = await self._all(party, identity)
         answered = [one for one in found if one.status is not None]
         return sorted(answered, key=lambda one: one.requested_at, reverse=True)
+
+    async def ordered(
+        self, party: Party, partner_id: str, sender: str, reservation_id: str
+    ) -> tuple[str, Reservation] | None:
+        """A partner's own reservation and its charge point, by the partner's id; None: unknown."""
+        place = await self.place(party, partner_id, sender, reservation_id)
+        known = None if place is None else await self._get(party, *place)
+        if place is None or known is None:
+            return None
+        return place[0], known.as_of(self._now())
+
+    async def place(
+        self, party: Party, partner_id: str, sender: str, reservation_id: str
+    ) -> tuple[str, int] | None:
+        """Charge point and number that a partner's id means, or has meant."""
+        store = self._store.party(party).reservations
+        return await store.ordered(partner_id, sender, reservation_id)
+
+    async def waiting_for(
+        self, to: ReplyTo, identity: str, start: ReservedStart, token: Mapping[str, Any]
+    ) -> Reservation | None:
+        """The reservation of the partner's own token that a start by its command would use."""
+        for one in await self._all(to.party, identity):
+            ordered = one.ordered
+            if ordered is None or ordered.partner_id != to.partner.id:
+                continue
+            if _owner(ordered.token) == _owner(token) and one.may_be_used_by(start):
+                return one
+        return None
+
+    # --- what stations and the clock say --------------------------------------------------
 
     async def ended(self, state: StationState, event: ReservationEnded) -> None:
         """The station let one go of its own accord."""
         status = STATUS_OF_END[event.end]
-        await self._reported(state, event.reservation_id, status, event.end.value)
+        settled = await self._reported(state, event.reservation_id, status, event.end.value)
+        if settled is not None and settled.status is ReservationStatus.CANCELLED:
+            self._told_withdrawn(state.party, settled)
 
     async def used(self, state: StationState, reservation_id: int) -> None:
         """A transaction began that names it."""
@@ -122,25 +236,48 @@ class Reservations:
 
         Not every station names it; "when the idTag matches" it is used all the same (1.6, 5.13).
         """
-        now = self._now()
-        stored = await self._store.party(state.party).reservations.all(state.identity)
-        known = [_read(document).as_of(now) for document in stored]
+        known = await self._all(state.party, state.identity)
         fitting = [one for one in known if one.may_be_used_by(start)]
         if fitting:
             used = min(fitting, key=lambda one: (one.evse_id is None, one.requested_at))
             await self._reported(state, used.id, ReservationStatus.USED, None)
 
+    async def lapse(self, party: Party, identity: str, reservation_id: int) -> None:
+        """Its time is over: so is it, unless it was used, and so is a Session without charging."""
+        known = await self._get(party, identity, reservation_id)
+        if known is not None and not known.is_over:
+            await self._settle(party, identity, reservation_id, ReservationStatus.EXPIRED, None)
+            return
+        change = self._store.party(party).change()
+        self._store.party(party).reservations.wait(change, identity, reservation_id, None)
+        if known is not None:
+            await self._sessions.end(change, party, known, self._now())
+        await self._store.commit(change)
+
+    async def abandoned(self, record: ChargePointRecord) -> None:
+        """The charge point is removed: whoever has a reservation there is told that it is void."""
+        for one in await self._all(record.party, record.identity):
+            if one.ordered is not None and not one.is_over:
+                cancelled = ReservationStatus.CANCELLED
+                settled = await self._settle(record.party, record.identity, one.id, cancelled, None)
+                self._told_withdrawn(record.party, settled)
+
     # --- inside ---------------------------------------------------------------------------
+
+    def _told_withdrawn(self, party: Party, reservation: Reservation) -> None:
+        if self.withdrawn is not None and reservation.ordered is not None:
+            self.withdrawn(party, reservation)
 
     async def _reported(
         self, state: StationState, reservation_id: int, status: ReservationStatus, word: str | None
-    ) -> None:
+    ) -> Reservation | None:
         try:
-            await self._settle(
+            return await self._settle(
                 state.party, state.identity, reservation_id, status, word, state.fence
             )
         except UnknownReservation:
             log.info("reservation of nobody", charge_point=state.identity, id=reservation_id)
+            return None
 
     async def _settle(
         self,
@@ -150,10 +287,13 @@ class Reservations:
         status: ReservationStatus,
         word: str | None,
         fence: Fence | None = None,
+        *,
+        becomes: Reservation | None = None,
     ) -> Reservation:
         """Write a new status; again if a start or an update of the station came in between.
 
-        Raises `UnknownReservation`, and `StoreError` when there is no end to that.
+        `becomes` is what it is from now on, if that is another than before. Raises
+        `UnknownReservation`, and `StoreError` when there is no end to that.
         """
         reservations = self._store.party(party).reservations
         for _ in range(_ATTEMPTS):
@@ -163,10 +303,11 @@ class Reservations:
             known = _read(before)
             if known.ended_at is not None and status is ReservationStatus.ACTIVE:
                 return known  # it was used or let go before the station's answer was here
-            settled = known.settled(status, self._now(), word)
+            settled = (becomes or known).settled(status, self._now(), word)
             change = self._store.party(party).change(fence)
             after = msgspec.to_builtins(settled)
             reservations.replace(change, identity, reservation_id, before, after)
+            await self._follow(change, party, identity, settled)
             try:
                 await self._store.commit(change)
             except Conflict:
@@ -174,25 +315,63 @@ class Reservations:
             return settled
         raise StoreError(f"reservation {reservation_id} of {identity!r} changes all the time")
 
+    async def _follow(
+        self, change: Change, party: Party, identity: str, settled: Reservation
+    ) -> None:
+        """What a new status means for the partner's Session, promise, and the clock."""
+        if settled.ordered is None or settled.status is ReservationStatus.USED:
+            return  # a used one: its transaction takes the promise and the Session
+        store = self._store.party(party).reservations
+        if settled.status is ReservationStatus.ACTIVE:
+            store.wait(change, identity, settled.id, settled.expires_at + GRACE)
+            # of two that came at once with one id, it means the one that was accepted
+            self._order(change, party, identity, settled.id, settled.ordered)
+            await self._sessions.begin(change, party, settled, self._now())
+        else:
+            store.wait(change, identity, settled.id, None)
+            self._promises.released(change, party, identity, settled)
+            await self._sessions.end(change, party, settled, self._now())
+
+    def _order(
+        self, change: Change, party: Party, identity: str, number: int, ordered: Ordered
+    ) -> None:
+        reservations = self._store.party(party).reservations
+        partner, sender, id_ = ordered.partner_id, ordered.sender, ordered.reservation_id
+        reservations.order(change, partner, sender, id_, (identity, number))
+
+    async def _all(self, party: Party, identity: str) -> list[Reservation]:
+        now = self._now()
+        stored = await self._store.party(party).reservations.all(identity)
+        return [_read(document).as_of(now) for document in stored]
+
     async def _get(self, party: Party, identity: str, reservation_id: int) -> Reservation | None:
         document = await self._store.party(party).reservations.get(identity, reservation_id)
         return None if document is None else _read(document)
 
-    async def _add(self, party: Party, identity: str, reservation: Reservation) -> None:
-        change = self._store.party(party).change()
-        await self._forget_oldest(change, party, identity)
-        document = msgspec.to_builtins(reservation)
-        self._store.party(party).reservations.add(change, identity, reservation.id, document)
-        await self._store.commit(change)
-
     async def _forget_oldest(self, change: Change, party: Party, identity: str) -> None:
         reservations = self._store.party(party).reservations
         now = self._now()
-        found = [_read(document).as_of(now) for document in await reservations.all(identity)]
-        over = [one for one in found if one.ended_at is not None or one.expires_at <= now]
+        over = [
+            one
+            for one in await self._all(party, identity)
+            if one.ended_at is not None or one.expires_at <= now
+        ]
         over.sort(key=lambda one: one.requested_at)
-        for reservation in over[: max(0, len(over) - KEPT)]:
-            reservations.remove(change, identity, reservation.id)
+        for one in over[: max(0, len(over) - KEPT)]:
+            reservations.remove(change, identity, one.id)
+            if one.ordered is not None:
+                named = one.ordered.partner_id, one.ordered.sender, one.ordered.reservation_id
+                if await reservations.ordered(*named) == (identity, one.id):
+                    reservations.forget_order(change, *named)
+
+
+def _owner(token: Mapping[str, Any]) -> tuple[str, str]:
+    return token["country_code"], token["party_id"]
+
+
+def new_number() -> int:
+    """A number for a station: not guessable, and no partner's."""
+    return secrets.randbelow(2**31 - 1) + 1
 
 
 def _read(document: dict[str, Any]) -> Reservation:

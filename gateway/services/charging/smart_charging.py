@@ -46,14 +46,20 @@ class SetProfile:
 
 
 class SmartCharging:
-    """The charging profiles of all charge points."""
+    """The charging profiles of all charge points.
+
+    `changed` hears of stations at which somebody else than a partner has changed them.
+    """
 
     def __init__(self, store: Store, router: StationRouter, now: Callable[[], datetime]) -> None:
         self._store = store
         self._router = router
         self._now = now
+        self.changed: Callable[[Party, str], None] | None = None
 
-    async def set(self, identity: str, evse_id: int, profile: ChargingProfile) -> CommandReply:
+    async def set(
+        self, identity: str, evse_id: int, profile: ChargingProfile, *, by_partner: bool = False
+    ) -> CommandReply:
         """Set a profile; one with the same id is replaced.
 
         Raises `UnsoundProfile`, `UnknownChargePoint`.
@@ -76,9 +82,12 @@ class SmartCharging:
         if reply.accepted:
             accepted = SetProfile(evse_id, profile, self._now())
             await self._remember(party, identity, profile.id, accepted)
+            self._say_changed(party, identity, by_partner=by_partner)
         return reply
 
-    async def clear(self, identity: str, command: ClearChargingProfile) -> CommandReply:
+    async def clear(
+        self, identity: str, command: ClearChargingProfile, *, by_partner: bool = False
+    ) -> CommandReply:
         """Clear one, or all that match. Raises `UnknownChargePoint`.
 
         `Unknown` means that the station has none of these, so neither do we.
@@ -89,6 +98,8 @@ class SmartCharging:
             for one in await self.known(identity):
                 if _matches(one, command):
                     await self._remember(party, identity, one.profile.id, None)
+        if reply.accepted:
+            self._say_changed(party, identity, by_partner=by_partner)
         return reply
 
     async def composite(self, identity: str, command: GetCompositeSchedule) -> CommandReply:
@@ -102,6 +113,10 @@ class SmartCharging:
         return sorted(living, key=lambda one: one.profile.id)
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _say_changed(self, party: Party, identity: str, *, by_partner: bool) -> None:
+        if self.changed is not None and not by_partner:
+            self.changed(party, identity)
 
     async def _stored(
         self, party: Party, identity: str

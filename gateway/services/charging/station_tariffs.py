@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway import exact_json
 from gateway.domain.commands import CommandOutcome
-from gateway.domain.cost import DisplayText
+from gateway.domain.display_text import DisplayText
 from gateway.domain.station_tariffs import (
     ClearTariffs,
     GetTariffs,

@@ -1,4 +1,7 @@
-"""Tariffs: the operator's documents, checked so that everything accepted can be priced."""
+"""Tariffs: the operator's documents, checked so that everything accepted can be priced.
+
+What the standard allows and nobody can mean is refused too (`gateway.domain.tariff_faults`).
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -6,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.canonical import InvalidDocument, validate_tariff
+from gateway.domain import tariff_faults
 from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.ocpi_objects import number, price_object
 from gateway.domain.party import Party
@@ -33,19 +37,24 @@ class TariffBook:
     async def put(self, party: Party, document: Document) -> tuple[Document, bool]:
         """Create or replace; returns the tariff and whether it is new. Raises `InvalidDocument`.
 
-        A running session keeps the tariff that it started with.
+        A running session keeps the tariff that it started with. A tariff that is as it was stays
+        so, `last_updated` included, and nobody is told anything.
         """
         tariff = validate_tariff(
             document | {"country_code": party.country_code, "party_id": party.party_id}
         )
         parsed(tariff)
+        if errors := tariff_faults.errors(tariff_faults.find(tariff)):
+            raise InvalidDocument(errors)
         now = self._now()
         tariff["last_updated"] = to_text(now)
         store = self._store.party(party)
         known = await store.tariffs.get(tariff["id"])
+        if known is not None and tariff | {"last_updated": known["last_updated"]} == known:
+            return known, False
         change = store.change()
         store.tariffs.put(change, tariff["id"], tariff, updated=now)
-        store.owed.mark(change, self._receivers(), ObjectRef(ObjectKind.TARIFF, tariff["id"]))
+        store.owed.mark(change, self._receivers(party), ObjectRef(ObjectKind.TARIFF, tariff["id"]))
         await self._store.commit(change)
         await self._store.bus.publish(TARIFFS_TOPIC, {"tariff": tariff["id"]})
         return tariff, known is None
@@ -57,7 +66,7 @@ class TariffBook:
             return False
         change = store.change()
         store.tariffs.remove(change, tariff_id)
-        store.owed.mark(change, self._receivers(), ObjectRef(ObjectKind.TARIFF, tariff_id))
+        store.owed.mark(change, self._receivers(party), ObjectRef(ObjectKind.TARIFF, tariff_id))
         await self._store.commit(change)
         await self._store.bus.publish(TARIFFS_TOPIC, {"tariff": tariff_id})
         return True
@@ -81,8 +90,8 @@ class TariffBook:
             return None
         return bill_object(price(parsed(document), read_usage(body)))
 
-    def _receivers(self) -> list[str]:
-        return [partner.id for partner in self._partners.receivers("tariffs")]
+    def _receivers(self, party: Party) -> list[str]:
+        return [partner.id for partner in self._partners.receivers("tariffs", party)]
 
 
 def parsed(document: Mapping[str, Any]) -> Tariff:
@@ -147,4 +156,6 @@ def bill_object(bill: Bill) -> Document:
             }
             for line in bill.lines
         ],
+        "notes": list(bill.notes),
+        "priced": bill.priced,
     }

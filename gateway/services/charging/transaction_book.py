@@ -23,13 +23,12 @@ from gateway.services.charging.transaction_log import Entry, decoded, encoded, u
 from gateway.services.charging.transaction_retelling import retold
 from gateway.services.stations.evse_publisher import EvsePublisher
 from gateway.services.stations.station_state import STATION, RunningTransaction, StationState
-from gateway.store import Change, Fence, Store
+from gateway.store import Change, Fence, Store, Transactions
 
 log = structlog.get_logger(__name__)
 
-# The members of a transaction that meter readings change.
-_PROGRESS = ("energy", "periods", "flags")
-_EVENTS_CHANGE = ("meter_start_wh", "sequence", "in_order")  # 2.x: those as well
+# The members of a transaction that events change (2.x) beside those that meter readings do.
+_EVENTS_CHANGE = ("meter_start_wh", "sequence", "in_order")
 MOST_ENTRIES = 20_000  # in the log of one transaction
 MOST_PLACELESS = 50  # open transactions of one station that has not said where
 _RETOLD = 10_000  # transactions of which is known when they were retold
@@ -138,7 +137,7 @@ class TransactionBook:
         state.open[run.transaction.id] = run
         self._billing.snapshot(change, state, run)
         self._put(state, change, run.transaction)
-        self._keep(state, change, run, entries)
+        _keep(self._store.party(state.party).transactions, change, run, entries)
         self._billing.session(change, state.party, run)
         published = dict(state.published)
         self._publisher.refresh(state, (run.transaction.evse_id,), change)
@@ -175,24 +174,27 @@ class TransactionBook:
         transactions = self._store.party(state.party).transactions
         transactions.update(change, state.identity, transaction.id, transaction)
         self._tokens_in_use.note(state, change, transaction)
-        self._keep(state, change, run, entries)
+        _keep(transactions, change, run, entries)
         return self._billing.session(change, state.party, run)
 
     def progressed(
         self,
-        state: StationState,
+        transactions: Transactions,
         change: Change,
         run: RunningTransaction,
         entries: Sequence[Entry],
     ) -> None:
         """Add what meter readings change, and the readings: the hot path."""
         transaction = run.transaction
-        transactions = self._store.party(state.party).transactions
-        progress = {name: getattr(transaction, name) for name in _PROGRESS}
+        progress = {
+            "energy": transaction.energy,
+            "periods": transaction.periods,
+            "flags": transaction.flags,
+        }
         if transaction.sequence is not None or not transaction.in_order:
             progress |= {name: getattr(transaction, name) for name in _EVENTS_CHANGE}
-        transactions.progress(change, state.identity, transaction.id, progress)
-        self._keep(state, change, run, entries)
+        transactions.progress(change, transaction.identity, transaction.id, progress)
+        _keep(transactions, change, run, entries)
 
     async def follow(
         self, state: StationState, run: RunningTransaction, before: Transaction | None
@@ -262,9 +264,9 @@ class TransactionBook:
         billed = wait_until is None and self._billing.cdr(change, state.party, run)
         run.transaction = _judged(run.transaction, billed=billed)
         self._put(state, change, run.transaction)
-        self._keep(state, change, run, entries)
+        transactions = self._store.party(state.party).transactions
+        _keep(transactions, change, run, entries)
         if orphan is not None:
-            transactions = self._store.party(state.party).transactions
             transactions.take_orphan(change, state.identity, orphan)
         was_open = state.open.pop(transaction.id, None)
         published, evses = dict(state.published), dict(state.evses)
@@ -292,13 +294,13 @@ class TransactionBook:
         transactions = self._store.party(state.party).transactions
         transactions.update(change, state.identity, transaction.id, transaction)
         transactions.wait(change, state.identity, transaction.id, transaction.due_at)
-        self._keep(state, change, run, entries)
+        _keep(transactions, change, run, entries)
         await self._store.commit(change)
 
     async def take_promise(
         self, state: StationState, change: Change, transaction: Transaction
     ) -> None:
-        """A START_SESSION promise is kept once: it goes with the transaction that it led to."""
+        """A promise is kept once: it goes with the transaction that it led to."""
         if transaction.token is None:
             return
         remote_starts = self._store.party(state.party).remote_starts
@@ -367,20 +369,6 @@ class TransactionBook:
         transactions.put_session(change, transaction.session_id, state.identity, transaction.id)
         self._tokens_in_use.note(state, change, transaction)
 
-    def _keep(
-        self,
-        state: StationState,
-        change: Change,
-        run: RunningTransaction,
-        entries: Sequence[Entry],
-    ) -> None:
-        if flags.TOO_MANY_EVENTS in run.transaction.flags:
-            return
-        transactions = self._store.party(state.party).transactions
-        kept = [encoded(entry) for entry in entries]
-        transactions.add_readings(change, state.identity, run.transaction.id, kept)
-        run.entries += len(kept)
-
     def _is_ahead(self, transaction: Transaction) -> bool:
         return transaction.latest_at > self._now() + _AHEAD
 
@@ -405,6 +393,21 @@ def _over(run: RunningTransaction, state: StationState) -> list[RunningTransacti
     most = MOST_PLACELESS if evse_id == STATION else 1
     begun = sorted([*others, run], key=lambda one: one.transaction.started_at)
     return begun[:-most]
+
+
+def _keep(
+    transactions: Transactions,
+    change: Change,
+    run: RunningTransaction,
+    entries: Sequence[Entry],
+) -> None:
+    """Add what was said to a transaction's log, unless that is full."""
+    transaction = run.transaction
+    if flags.TOO_MANY_EVENTS in transaction.flags:
+        return
+    kept = [encoded(entry) for entry in entries]
+    transactions.add_readings(change, transaction.identity, transaction.id, kept)
+    run.entries += len(kept)
 
 
 def _place(transaction: Transaction) -> tuple[int, int | None]:

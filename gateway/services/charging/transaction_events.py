@@ -195,19 +195,23 @@ class TransactionEvents:
         if not transaction.is_open:
             return await self._ended(state, run, before, told)
         opening = placed or before is None or before.evse_id != transaction.evse_id
-        change = self._store.party(state.party).change(state.fence)
+        party = self._store.party(state.party)
+        change = party.change(state.fence)
         if opening:
             await self._book.open(state, change, run, (told,))
             return None
         filled_up = before is not None and before.logged is not transaction.logged
         quiet = story.only_metered(before, told.event) and not filled_up
         if quiet and not self._billing.session_due(run):
-            self._book.progressed(state, change, run, (told,))
+            self._book.progressed(party.transactions, change, run, (told,))
             await self._store.commit(change)
             return None
         bill = self._book.write(state, change, run, (told,))
         if told.event.token is not None or told.event.remote_start_id is not None:
             await self._book.take_promise(state, change, run.transaction)
+            # it may be the Session of a reservation from now on
+            session_id = run.transaction.session_id
+            party.transactions.put_session(change, session_id, state.identity, transaction.id)
         await self._store.commit(change)
         return bill
 

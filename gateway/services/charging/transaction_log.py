@@ -7,7 +7,7 @@ and what a connector's status said. The order of the entries says nothing: `in_t
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from datetime import datetime
 from hashlib import blake2b
 from operator import itemgetter
@@ -22,7 +22,7 @@ from gateway.domain.events import (
     TransactionReported,
     TransactionStopped,
 )
-from gateway.domain.meter import Reading
+from gateway.domain.meter import Reading, ReadingContext, Sample
 from gateway.domain.tokens import Authorization
 from gateway.domain.values import dataclass
 
@@ -56,6 +56,9 @@ _KEPT_OF_EVENT = tuple(
     (one.name, one.default) for one in fields(TransactionReported) if one.name != "offline"
 )
 
+# What `_said` leaves out.
+_UNSAID = {one.name: one.default for one in fields(Sample) if one.default is not MISSING}
+
 
 async def unhurried(many: Iterable[_Item]) -> AsyncIterator[_Item]:
     """One after the other, with the event loop free now and then."""
@@ -68,7 +71,7 @@ async def unhurried(many: Iterable[_Item]) -> AsyncIterator[_Item]:
 def encoded(entry: Entry) -> Any:
     """An entry as it is kept."""
     if isinstance(entry, Reading):
-        return entry
+        return {"at": entry.at, "samples": [_said(one) for one in entry.samples]}
     if isinstance(entry, Told):
         event = entry.event
         # an event has a dozen members that are mostly absent
@@ -77,12 +80,33 @@ def encoded(entry: Entry) -> Any:
             for name, default in _KEPT_OF_EVENT
             if (value := getattr(event, name)) is not default and value != ()
         }
+        if event.readings:
+            said["readings"] = [encoded(one) for one in event.readings]
         if entry.authorization is None:
             return {"event": said}
         return {"event": said, "authorization": entry.authorization}
     if isinstance(entry, Switched):
         return {"switched": entry}
     return {"stopped": replace(entry, readings=())}  # those are entries of their own
+
+
+def _said(sample: Sample) -> dict[str, Any]:
+    """A value without what is as it mostly is: this is most of what the store holds."""
+    said: dict[str, Any] = {"measurand": sample.measurand, "value": sample.value}
+    # spelled out, because this is every MeterValues
+    if sample.context is not ReadingContext.PERIODIC:
+        said["context"] = sample.context
+    if sample.phase is not None:
+        said["phase"] = sample.phase
+    if sample.location != "Outlet":
+        said["location"] = sample.location
+    if sample.signed is not None:
+        said["signed"] = sample.signed
+    return said
+
+
+def _whole(reading: dict[str, Any]) -> dict[str, Any]:
+    return reading | {"samples": [_UNSAID | one for one in reading["samples"]]}
 
 
 def decoded(kept: Any) -> Entry:
@@ -97,12 +121,12 @@ def decoded(kept: Any) -> Entry:
 
 
 def readings_of(kept: Any) -> list[Any]:
-    """The raw meter values in an entry as it is kept."""
+    """The raw meter values in an entry as it is kept, with everything that they mean."""
     if not isinstance(kept, dict):
         return [kept]
     if "event" in kept:
-        return list(kept["event"].get("readings", ()))
-    return [] if "switched" in kept or "stopped" in kept else [kept]
+        return [_whole(one) for one in kept["event"].get("readings", ())]
+    return [] if "switched" in kept or "stopped" in kept else [_whole(kept)]
 
 
 def digest(event: TransactionReported) -> bytes:

@@ -214,10 +214,15 @@ def reuses_id(known: Transaction | None, event: TransactionReported) -> bool:
 
 
 def changed_hands(before: Transaction, after: Transaction) -> bool:
-    """Whether another partner is billed than was thought before the story was told again."""
+    """Whether another party is billed than was thought before the story was told again."""
     if before.holder is None or after.holder is None or not before.billable:
         return False
-    return before.holder.partner_id != after.holder.partner_id
+    was, now = before.holder, after.holder
+    return (was.partner_id, was.country_code, was.party_id) != (
+        now.partner_id,
+        now.country_code,
+        now.party_id,
+    )
 
 
 def with_new_ids(transaction: Transaction) -> Transaction:
@@ -358,10 +363,13 @@ def is_stop_of(transaction: Transaction, event: TransactionStopped) -> bool:
 
 
 def led_to(promise: dict[str, Any], transaction: Transaction) -> bool:
-    """Whether a transaction is the one that a START_SESSION promised."""
+    """Whether a transaction is the one that a START_SESSION or a reservation promised."""
     if promise.get("transaction_id") == transaction.id:
         return True
-    if transaction.remote_start_id is not None:
+    reservation_id = promise.get("reservation_id")
+    if reservation_id is not None and transaction.reservation_id is not None:
+        return bool(reservation_id == transaction.reservation_id)
+    if reservation_id is None and transaction.remote_start_id is not None:
         return bool(promise["remote_start_id"] == transaction.remote_start_id)
     seen = transaction.token
     same_evse = promise["evse_id"] in (None, transaction.evse_id)
@@ -384,6 +392,9 @@ def _authorized(
         seen = TokenSeen(authorization.holder.uid, authorization.holder.type)
     if not authorization.accepted:
         transaction = transaction.flagged(flags.TOKEN_REFUSED)
+    elif authorization.session_id is not None:  # "the Session object status to: ACTIVE"
+        session_id = authorization.session_id
+        transaction = replace(transaction, session_id=session_id, cdr_id=session_id)
     return replace(
         transaction,
         token=seen,

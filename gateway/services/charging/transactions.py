@@ -245,9 +245,10 @@ class TransactionService:
                 run.transaction = await self._book.retold(state, run, *readings)
             else:
                 run.transaction = replace(before, in_order=False)
-            change = self._store.party(state.party).change(state.fence)
+            party = self._store.party(state.party)
+            change = party.change(state.fence)
             if before.in_order is run.transaction.in_order and before.logged is now.logged:
-                self._book.progressed(state, change, run, readings)
+                self._book.progressed(party.transactions, change, run, readings)
                 if self._billing.session_due(run):
                     self._billing.session(change, state.party, run)
             else:

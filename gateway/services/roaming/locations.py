@@ -5,11 +5,13 @@ lives apart and is joined when it is shown. An EVSE is never deleted: one that i
 new version becomes REMOVED (OCPI mod_locations 8.1; ocpi-rules 13).
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from gateway import exact_json
 from gateway.canonical import InvalidDocument, validate_location
 from gateway.domain.charge_points import EvseBinding
 from gateway.domain.delivery import ObjectKind, ObjectRef
@@ -17,16 +19,24 @@ from gateway.domain.evse_status import EvseStatus
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text, to_text
 from gateway.services.roaming.partners import PartnerDirectory
-from gateway.store import Change, EvseLive, Page, PageQuery, Store
+from gateway.store import Change, Documents, EvseLive, Page, PageQuery, Store
+from gateway.store.evse_states import evse_live
 
 BINDINGS_TOPIC = "bindings"
 
-# The list that partners page through: a document with publish=false is not in it, so that its
-# count is what partners can see.
+# The list that partners page through: what they must not know of is not in it, so that its count
+# is what they can see. Some of it is in the second list too: publish=false, but tokens are named
+# to whose owners it may be shown.
 PUBLISHED = "published"
+RESTRICTED = "restricted"
 
 # Statuses that the operator's document alone decides, whatever a station says.
 _BY_DOCUMENT = frozenset({EvseStatus.REMOVED.value, EvseStatus.PLANNED.value})
+
+_PIECE = 500
+
+# Of the documents whose EVSEs are known without reading them.
+_READ_BYTES = 64 * 1024 * 1024
 
 Document = dict[str, Any]
 Ref = tuple[str, str]
@@ -36,8 +46,42 @@ class UnknownLocation(LookupError):
     """No such location, or no such EVSE or connector in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class ShownLocation:
+    """A location of a list, as text; `source` is everything that it is made from."""
+
+    party: Party
+    id: bytes
+    source: tuple[bytes, ...]
+    evses: tuple[Ref, ...]
+
+    def read(self) -> Document:
+        """What partners see."""
+        document, *lives = self.source
+        states = [evse_live(one) if one else None for one in lives]
+        joined = _joined(exact_json.loads(document), dict(zip(self.evses, states, strict=True)))
+        return _without_bindings(joined)
+
+
+@dataclass(frozen=True, slots=True)
+class LocationPage:
+    """A page of locations (`gateway.store.Page`)."""
+
+    items: list[ShownLocation]
+    total: int
+    last: int | None
+    more: bool
+
+
 class LocationCatalogue:
-    """Keeps and shows locations."""
+    """Keeps and shows locations.
+
+    "Private charging Locations, that are not to be used for public charging, SHALL NOT be
+    published via OCPI" (2.3.0 mod_locations 8): one with `publish` false is not shown, unless its
+    `publish_allowed_to` names tokens. Then every partner whose version knows that field gets it,
+    because "even parties [...] that do not 'own' this Token MAY show this location [...] but only
+    to the owner of that Token" (8.3.1); to others it is not there.
+    """
 
     def __init__(
         self, store: Store, partners: PartnerDirectory, now: Callable[[], datetime]
@@ -45,10 +89,13 @@ class LocationCatalogue:
         self._store = store
         self._partners = partners
         self._now = now
+        self._evses: OrderedDict[tuple[Party, bytes], tuple[bytes, tuple[Ref, ...]]] = OrderedDict()
+        self._evses_bytes = 0
 
     async def put(self, party: Party, document: Document) -> tuple[Document, bool]:
         """Create or replace a location; returns it and whether it is new.
 
+        One that is as it was stays so, `last_updated` included, and nobody is told anything.
         Raises `InvalidDocument` when it breaks the standard, or binds an EVSE to a charge point
         of another party or one that is bound already.
         """
@@ -62,27 +109,35 @@ class LocationCatalogue:
         _stamp(location, known, to_text(now))
         bindings = _bindings(location)
         await self._check_bindings(party, location["id"], bindings)
+        if known is not None and location | {"last_updated": known["last_updated"]} == known:
+            return known, False
         change = store.change()
-        published = location.get("publish", True)
-        store.locations.put(
-            change,
-            location["id"],
-            location,
-            updated=now,
-            partner_id=PUBLISHED if published else None,
-        )
-        if not published:
-            store.locations.hide(change, location["id"], PUBLISHED)
+        store.locations.put(change, location["id"], location, updated=now)
+        _list(store.locations, change, location)
         await self._write_statuses(change, party, location, now)
         before = _bindings(known) if known else {}
         self._write_bindings(change, party, before, bindings)
-        receivers = [partner.id for partner in self._partners.receivers("locations")]
+        receivers = [partner.id for partner in self._partners.receivers("locations", party)]
         store.owed.mark(change, receivers, ObjectRef(ObjectKind.LOCATION, location["id"]))
         identities = {identity for identity, _ in (*before, *bindings)}
         for identity in sorted(identities):
             change.publish(BINDINGS_TOPIC, {"identity": identity})
         await self._store.commit(change)
         return location, known is None
+
+    async def list_anew(self, party: Party) -> None:
+        """Put into their lists the locations that a release before has not put there.
+
+        It knew no restricted ones: they were in no list, as those that are not published at all.
+        """
+        books = self._store.party(party)
+        ids = await books.locations.unlisted(PUBLISHED)
+        for first in range(0, len(ids), _PIECE):
+            change = books.change()
+            for location in await books.locations.get_many(ids[first : first + _PIECE]):
+                if location is not None and _shown(location, restricted=True):
+                    _list(books.locations, change, location)
+            await self._store.commit(change)
 
     async def remove(self, party: Party, location_id: str) -> bool:
         """Take every EVSE out of service for good; partners are told REMOVED. False if unknown.
@@ -104,24 +159,60 @@ class LocationCatalogue:
 
     async def operator_list(self, party: Party) -> list[Document]:
         """All locations of a party, oldest first."""
-        page = await self._store.party(party).locations.page(PageQuery(limit=100_000))
-        return await self._joined(party, page.items)
+        locations, found = self._store.party(party).locations, []
+        page = await locations.page(PageQuery(limit=_PIECE))
+        while page.last is not None:
+            found += await self._joined(party, page.items)
+            page = await locations.page(PageQuery(after=page.last, limit=_PIECE))
+        return found
 
-    async def get(self, party: Party, location_id: str) -> Document | None:
-        """What partners see, or None; unpublished locations are not shown."""
+    async def get(
+        self, party: Party, location_id: str, *, restricted: bool = False
+    ) -> Document | None:
+        """What partners see, or None; `restricted`: also if it is for some drivers only."""
         document = await self._store.party(party).locations.get(location_id)
-        if document is None or not document.get("publish", True):
+        if document is None or not _shown(document, restricted=restricted):
             return None
         return _without_bindings((await self._joined(party, [document]))[0])
 
-    async def page(self, party: Party, query: PageQuery) -> Page:
+    async def page(self, party: Party, query: PageQuery, *, restricted: bool = False) -> Page:
         """A page of what partners see."""
-        published = replace(query, partner_id=PUBLISHED)
-        page = await self._store.party(party).locations.page(published)
-        joined = await self._joined(party, page.items)
-        return Page([_without_bindings(item) for item in joined], page.total)
+        stored = await self.stored_page(party, query, restricted=restricted)
+        items = [one.read() for one in stored.items]
+        return Page(items, stored.total, stored.last, stored.more)
+
+    async def stored_page(
+        self, party: Party, query: PageQuery, *, restricted: bool = False
+    ) -> LocationPage:
+        """The same without reading what has been read before."""
+        seen = replace(query, partner_id=PUBLISHED, without=None if restricted else RESTRICTED)
+        page = await self._store.party(party).locations.stored_page(seen)
+        evses = [self._evses_of(party, id_, document) for id_, document in page.items]
+        refs = [ref for of_one in evses for ref in of_one]
+        lives = iter(await self._store.party(party).evses.stored(refs))
+        items = [
+            ShownLocation(party, id_, (document, *(next(lives) or b"" for _ in of_one)), of_one)
+            for (id_, document), of_one in zip(page.items, evses, strict=True)
+        ]
+        return LocationPage(items, page.total, page.last, page.more)
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _evses_of(self, party: Party, id_: bytes, document: bytes) -> tuple[Ref, ...]:
+        """Whose live status belongs to a stored document."""
+        kept = self._evses.get((party, id_))
+        if kept is not None and kept[0] == document:
+            self._evses.move_to_end((party, id_))
+            return kept[1]
+        read = exact_json.loads(document)
+        refs = tuple((read["id"], evse["uid"]) for evse in read.get("evses", ()))
+        self._evses[party, id_] = document, refs
+        self._evses.move_to_end((party, id_))
+        self._evses_bytes += len(document) - (len(kept[0]) if kept else 0)
+        while self._evses_bytes > _READ_BYTES:
+            _, (oldest, _) = self._evses.popitem(last=False)
+            self._evses_bytes -= len(oldest)
+        return refs
 
     async def _joined(self, party: Party, documents: Iterable[Document]) -> list[Document]:
         """Documents with live status and with last_updated lifted EVSE -> Location."""
@@ -177,6 +268,20 @@ class LocationCatalogue:
                 )
         if errors:
             raise InvalidDocument(errors)
+
+
+def _shown(location: Document, *, restricted: bool = False) -> bool:
+    return bool(
+        location.get("publish", True) or (restricted and location.get("publish_allowed_to"))
+    )
+
+
+def _list(locations: Documents, change: Change, location: Document) -> None:
+    """Put a location into the lists where it belongs, and only there."""
+    shown, public = _shown(location, restricted=True), _shown(location)
+    for name, listed in ((PUBLISHED, shown), (RESTRICTED, shown and not public)):
+        show_or_hide = locations.list_for if listed else locations.hide
+        show_or_hide(change, location["id"], name)
 
 
 def _bindings(location: Document) -> dict[tuple[str, int], EvseBinding]:

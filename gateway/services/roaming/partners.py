@@ -6,31 +6,21 @@ announcement was lost, so that a revoked token dies everywhere within moments.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-import structlog
-
-from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
-from gateway.store import PageQuery, Store, StoreError
-
-_log = structlog.get_logger(__name__)
+from gateway.services.roaming.freshness import REREAD_SECONDS, Freshness
+from gateway.store import Store, StoreError
 
 # Credentials object: at most 64 printable non-whitespace ASCII characters.
 _TOKEN_BYTES = 36
-_REREAD_SECONDS = 5.0
-_PIECE = 500
-_PENDING_SECONDS = 120.0
-_PENDING_TOPIC = "partner-tokens"
-_CHANGED_TOPIC = "partners"
+_TOPIC = "partners"
 
 # A suspended partner is owed as well: what it missed goes out when it is resumed.
 _TOLD = (PartnerState.REGISTERED, PartnerState.SUSPENDED)
@@ -50,31 +40,6 @@ class RegistrationFailed(Exception):
     """The OCPI handshake with a partner did not come to its end; the text says where."""
 
 
-async def owe_everything(store: Store, parties: Iterable[Party], partner: Partner) -> int:
-    """Owe a newly registered partner every location and tariff; returns how many objects.
-
-    Sessions and CDRs belong to the tokens of one partner; it can GET what it may have missed.
-    """
-    count = 0
-    for party in parties:
-        books = store.party(party)
-        for module, kind, documents in (
-            ("locations", ObjectKind.LOCATION, books.locations),
-            ("tariffs", ObjectKind.TARIFF, books.tariffs),
-        ):
-            if partner.endpoint(module, "RECEIVER") is None:
-                continue
-            offset = 0
-            while page := (await documents.page(PageQuery(offset=offset, limit=_PIECE))).items:
-                change = books.change()
-                for document in page:
-                    books.owed.mark(change, (partner.id,), ObjectRef(kind, document["id"]))
-                await store.commit(change)
-                offset += _PIECE
-                count += len(page)
-    return count
-
-
 class PartnerDirectory:
     """All partners, by id and by the token that they present."""
 
@@ -83,50 +48,39 @@ class PartnerDirectory:
         store: Store,
         now: Callable[[], datetime],
         *,
-        reread_seconds: float = _REREAD_SECONDS,
+        reread_seconds: float = REREAD_SECONDS,
     ) -> None:
         self._store = store
         self._now = now
-        self._reread_seconds = reread_seconds
         self._by_id: dict[str, Partner] = {}
         self._by_hash: dict[str, Partner] = {}
-        self._receivers: dict[str, list[Partner]] = {}
-        self._pending: dict[str, tuple[str, float]] = {}
+        self._receivers: dict[tuple[str, Party], list[Partner]] = {}
         self._generation = 0
-        self._closed = False
-        self._stale = asyncio.Event()
-        self._reader: asyncio.Task[None] | None = None
-        self._unsubscribe: list[Callable[[], None]] = []
+        self._changed = asyncio.Event()
+        self._freshness = Freshness(store, _TOPIC, self._reread, seconds=reread_seconds)
 
     async def load(self) -> None:
-        """Read every partner and stay up to date until `close`."""
-        self._unsubscribe = [
-            self._store.bus.subscribe(_CHANGED_TOPIC, lambda _message: self._stale.set()),
-            self._store.bus.subscribe(_PENDING_TOPIC, self._note_pending),
-        ]
-        self._store.bus.on_resumed(self._stale.set)
-        await self._reread()
-        self._reader = asyncio.create_task(self._stay_fresh(), name="partner directory")
+        """Read every partner and stay up to date until `close`. Raises `StoreError`."""
+        await self._freshness.start()
 
     async def close(self) -> None:
         """Stop following changes."""
-        for unsubscribe in self._unsubscribe:
-            unsubscribe()
-        self._unsubscribe = []
-        self._closed = True  # a cancellation may get lost inside the Redis client
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
-            self._reader = None
+        await self._freshness.close()
+
+    async def caught_up(self) -> bool:
+        """Wait until a change that is known of here is known here; False if there is none."""
+        return await self._freshness.caught_up()
+
+    async def changed(self) -> None:
+        """Wait for the next change of any partner."""
+        await self._changed.wait()
 
     def by_token(self, token: str) -> Partner | None:
         """Who may present this token to us.
 
         Compared by hash, so that the time taken says nothing about the tokens we know.
         """
-        hashed = token_hash(token)
-        partner = self._by_hash.get(hashed)
-        return partner if partner is not None else self._by_pending(hashed)
+        return self._by_hash.get(token_hash(token))
 
     def get(self, partner_id: str) -> Partner | None:
         """The partner of this id."""
@@ -136,16 +90,18 @@ class PartnerDirectory:
         """Every partner, oldest first."""
         return sorted(self._by_id.values(), key=lambda partner: (partner.created_at, partner.id))
 
-    def receivers(self, module: str) -> list[Partner]:
-        """Whoever must be told of this module's objects: has a RECEIVER endpoint for them."""
-        receivers = self._receivers.get(module)
+    def receivers(self, module: str, party: Party) -> list[Partner]:
+        """Whoever must be told of this party's objects: has a RECEIVER endpoint for them."""
+        receivers = self._receivers.get((module, party))
         if receivers is None:
             receivers = [
                 partner
                 for partner in self._by_id.values()
-                if partner.state in _TOLD and partner.endpoint(module, "RECEIVER")
+                if partner.state in _TOLD
+                and partner.sees(party)
+                and partner.endpoint(module, "RECEIVER")
             ]
-            self._receivers[module] = receivers
+            self._receivers[module, party] = receivers
         return receivers
 
     async def invite(self, name: str) -> tuple[Partner, str]:
@@ -165,59 +121,77 @@ class PartnerDirectory:
         return partner, token
 
     async def save(self, partner: Partner) -> None:
-        """Store it; from now on this node sees it so."""
+        """Store it as it is, whatever was there; from now on this node sees it so."""
         try:
             await self._store.partners.put(partner)
         except StoreError:
-            self._stale.set()  # it may have been stored all the same
+            self._freshness.outdated()  # it may have been stored all the same
             raise
         self._set({**self._by_id, partner.id: partner})
 
-    async def remove(self, partner_id: str) -> None:
-        """Forget it and the drivers' tokens that it gave us; it is unknown from now on."""
-        self._set({id_: one for id_, one in self._by_id.items() if id_ != partner_id})
-        self._stale.set()
-        await self._store.partners.delete(partner_id)
-        await self._store.tokens.drop_partner(partner_id)
+    async def change(self, partner_id: str, change: Callable[[Partner], Partner]) -> Partner | None:
+        """Make of a partner, as it is stored now, what `change` says; None if there is none.
+
+        What another node changes at the same time is not lost: a token that it has just renewed
+        does not come back. `change` may be called several times.
+        """
+        try:
+            changed = await self._store.partners.update(partner_id, change)
+        except StoreError:
+            self._freshness.outdated()
+            raise
+        if changed is not None and changed != self._by_id.get(partner_id):
+            self._set({**self._by_id, partner_id: changed})
+        return changed
+
+    async def suspend(self, used: Partner, why: str) -> None:
+        """It does not take the token that we used, unless that is not its token any more."""
+
+        def suspended(now: Partner) -> Partner:
+            ours = (now.state, now.outbound_token) == (used.state, used.outbound_token)
+            if not ours or now.state is not PartnerState.REGISTERED:
+                return now
+            return replace(now, state=PartnerState.SUSPENDED, last_error=why)
+
+        await self.change(used.id, suspended)
 
     async def resume(self, partner: Partner) -> None:
         """A suspended partner called us: it is worth trying again."""
-        await self.save(replace(partner, state=PartnerState.REGISTERED))
 
-    async def expect(self, token: str, partner_id: str) -> None:
-        """Accept another token of a partner while it is being handed over to it.
+        def resumed(now: Partner) -> Partner:
+            away = now.state is PartnerState.SUSPENDED
+            back = replace(now, state=PartnerState.REGISTERED, last_error=None)
+            return back if away else now
 
-        During PUT credentials the partner reads our versions with the new token before it has
-        answered, and may still use the old one for everything else. Ends by itself.
-        """
-        message = {"hash": token_hash(token), "partner": partner_id}
-        self._note_pending(message)
-        await self._store.bus.publish(_PENDING_TOPIC, message)
+        await self.change(partner.id, resumed)
 
-    def _by_pending(self, hashed: str) -> Partner | None:
-        pending = self._pending.get(hashed)
-        if pending is None or pending[1] < asyncio.get_running_loop().time():
-            return None
-        return self._by_id.get(pending[0])
+    async def remove(self, partner_id: str) -> None:
+        """Forget it and the drivers' tokens that it gave us; it is unknown from now on."""
+        self._without(partner_id)
+        try:
+            # its record last: with a crash in between it is still there to be removed
+            await self._store.tokens.drop_partner(partner_id)
+            await self._store.partners.delete(partner_id)
+        finally:
+            self._freshness.outdated()
+        self._without(partner_id)  # it may have been read meanwhile
 
-    def _note_pending(self, message: Any) -> None:
-        now = asyncio.get_running_loop().time()
-        self._pending = {
-            hashed: (partner_id, until)
-            for hashed, (partner_id, until) in self._pending.items()
-            if until > now
-        }
-        self._pending[message["hash"]] = (message["partner"], now + _PENDING_SECONDS)
+    def _without(self, partner_id: str) -> None:
+        self._set({id_: one for id_, one in self._by_id.items() if id_ != partner_id})
 
     def _set(self, partners: dict[str, Partner]) -> None:
         self._generation += 1
         self._by_id = partners
         self._by_hash = {
-            partner.inbound_token_hash: partner
+            hashed: partner
             for partner in partners.values()
-            if partner.inbound_token_hash and partner.state is not PartnerState.UNREGISTERED
+            if partner.state is not PartnerState.UNREGISTERED
+            for hashed in (partner.offered_token_hash, partner.inbound_token_hash)
+            if hashed
         }
         self._receivers = {}
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def _reread(self) -> None:
         generation = self._generation
@@ -226,17 +200,4 @@ class PartnerDirectory:
         if generation == self._generation:
             self._set({partner.id: partner for partner in partners})
         else:
-            self._stale.set()
-
-    async def _stay_fresh(self) -> None:
-        while not self._closed:
-            # not wait_for: in Python 3.11 it may swallow a cancellation
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._reread_seconds):
-                    await self._stale.wait()
-            self._stale.clear()
-            try:
-                await self._reread()
-            except StoreError as error:
-                _log.warning("partners could not be re-read", error=str(error))
-                await asyncio.sleep(min(1.0, self._reread_seconds))
+            self._freshness.outdated()

@@ -69,7 +69,10 @@ class ChargePoints:
         self._node_id = node_id
         self._offline_after = offline_after
         self._now = now
+        self._began = now()
         self._tasks: set[asyncio.Task[None]] = set()
+        # what is done with a charge point that is removed, before it is forgotten
+        self.leaving: list[Callable[[ChargePointRecord], Awaitable[None]]] = []
         store.bus.subscribe(_SUPERSEDED_TOPIC, self._superseded_elsewhere)
         store.bus.subscribe(BINDINGS_TOPIC, self._bindings_changed)
 
@@ -171,9 +174,37 @@ class ChargePoints:
     def sweep(self) -> asyncio.Task[None]:
         """After a start, in the background: stations that have come back to no node are offline.
 
-        Nobody waits for those any more whose connection ended when this node stopped or died.
+        Nobody waits for those any more whose connection ended when this node stopped or died. That
+        they are not connected shows at once.
         """
-        return self._in_background(self._when_time_is_up(self._sweep))
+        return self._in_background(self._after_a_start())
+
+    async def left_by(self, party: Party, node_id: str, beat: int) -> list[StationState]:
+        """Take the charge points off a node that has not stirred since that beat.
+
+        Returns those, and others that are away while their status says otherwise: whoever waited
+        for them may have been that node. After `offline_after`, `offline` is for them.
+        """
+        left: list[StationState] = []
+        for record in await self._store.charge_points.all():
+            if record.party == party and self._router.local(record.identity) is None:
+                fence = await self._taken_off(record, node_id, beat)
+                if fence is not None:
+                    now = self._now()
+                    left.append(StationState(record, fence, "", now, now, connected=False))
+        return left
+
+    async def offline(self, gone: StationState) -> None:
+        """Publish UNKNOWN for every EVSE. A newer connection's epoch makes this a no-op."""
+        await self._offline(gone)
+
+    async def close_superseded(self) -> None:
+        """End the connections here whose epoch is over: a message that said so may be lost."""
+        for state in self._router.states():
+            here = self._router.local(state.identity)
+            stations = self._store.party(state.party).stations
+            if here is not None and not await stations.is_newest(here[0].fence):
+                await here[1].close("superseded by a newer connection")
 
     async def close(self) -> None:
         """Stop what runs in the background."""
@@ -357,10 +388,40 @@ class ChargePoints:
         async with self.in_hand(record) as state:
             pass  # partners are told UNKNOWN, and its last connection is fenced off
         party = self._store.party(record.party)
+        for leave in self.leaving:
+            await leave(record)
         change = party.change(state.fence)
         await party.stations.forget(change, record.identity)
         with contextlib.suppress(Fenced):
             await self._store.commit(change)
+
+    async def _after_a_start(self) -> None:
+        try:
+            await self._clear_own_routes()
+        except StoreError as error:
+            log.warning("routes of before not cleared yet", error=str(error))
+        await self._when_time_is_up(self._sweep)
+
+    async def _clear_own_routes(self) -> None:
+        """What this node's last life has left behind, if it died."""
+        for record in await self._store.charge_points.all():
+            stations = self._store.party(record.party).stations
+            route = await stations.route(record.identity)
+            if route and route.node_id == self._node_id and route.connected_at < self._began:
+                await stations.disconnect(Fence(record.identity, route.epoch), route.connected_at)
+
+    async def _taken_off(self, record: ChargePointRecord, node_id: str, beat: int) -> Fence | None:
+        stations = self._store.party(record.party).stations
+        route = await stations.route(record.identity)
+        if route is None:
+            return await stations.fence(record.identity) if await self._shown(record) else None
+        if route.node_id != node_id:
+            return None
+        fence = await stations.abandon(record.identity, route, beat)
+        if fence is not None:
+            message = {"identity": fence.identity, "epoch": fence.epoch}
+            await self._store.bus.publish(_SUPERSEDED_TOPIC, message)
+        return fence
 
     async def _sweep(self) -> None:
         for record in await self._store.charge_points.all():

@@ -45,7 +45,7 @@ class EvsePublisher:
             party.locations.touch(change, binding.location_id, now)
             party.owed.mark(
                 change,
-                [partner.id for partner in self._partners.receivers("locations")],
+                [partner.id for partner in self._partners.receivers("locations", state.party)],
                 ObjectRef(ObjectKind.EVSE, binding.location_id, binding.evse_uid),
             )
             state.published[evse_id] = status

@@ -1,5 +1,6 @@
 """OCPI 2.2.1 mod_cdrs: CDR and its parts, several of which Sessions use too."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -76,7 +77,7 @@ class ChargingPeriod(OcpiObject):
     clause: ClassVar[str] = "2.2.1 mod_cdrs, ChargingPeriod"
 
     start_date_time: DateTime
-    dimensions: Annotated[list[CdrDimension], Field(min_length=1)]
+    dimensions: Annotated[Sequence[CdrDimension], Field(min_length=1)]
     tariff_id: CiString36 | None = None
 
 
@@ -113,11 +114,13 @@ class SignedData(OcpiObject):
     encoding_method: CiString36
     encoding_method_version: Int | None = None
     public_key: String512 | None = None
-    signed_values: Annotated[list[SignedValue], Field(min_length=1)]
+    signed_values: Annotated[Sequence[SignedValue], Field(min_length=1)]
     url: String512 | None = None
 
 
-class CDR(OcpiObject):
+class CdrFields(OcpiObject):
+    """All but prices and tariffs, whose shapes differ between the versions."""
+
     clause: ClassVar[str] = "2.2.1 mod_cdrs, CDR object"
 
     country_code: CountryCode
@@ -132,21 +135,24 @@ class CDR(OcpiObject):
     cdr_location: CdrLocation
     meter_id: String255 | None = None
     currency: Currency
-    tariffs: list[Tariff] | None = None
-    charging_periods: Annotated[list[ChargingPeriod], Field(min_length=1)]
+    charging_periods: Annotated[Sequence[ChargingPeriod], Field(min_length=1)]
     signed_data: SignedData | None = None
-    total_cost: Price
-    total_fixed_cost: Price | None = None
     total_energy: Number
-    total_energy_cost: Price | None = None
     total_time: Number
-    total_time_cost: Price | None = None
     total_parking_time: Number | None = None
-    total_parking_cost: Price | None = None
-    total_reservation_cost: Price | None = None
     remark: String255 | None = None
     invoice_reference_id: CiString39 | None = None
     credit: Boolean | None = None
     credit_reference_id: CiString39 | None = None
     home_charging_compensation: Boolean | None = None
     last_updated: DateTime
+
+
+class CDR(CdrFields):
+    tariffs: Sequence[Tariff] | None = None
+    total_cost: Price
+    total_fixed_cost: Price | None = None
+    total_energy_cost: Price | None = None
+    total_time_cost: Price | None = None
+    total_parking_cost: Price | None = None
+    total_reservation_cost: Price | None = None

@@ -19,20 +19,26 @@ from simulators.partner.v2_2_1.types import (
 CredentialsToken = Annotated[str, Field(strict=True, max_length=64, pattern=r"^[!-~]+$")]
 
 
-class CredentialsRole(OcpiObject):
+class CredentialsRoleFields(OcpiObject):
     clause: ClassVar[str] = "2.2.1 credentials, CredentialsRole"
 
-    role: Role
-    business_details: BusinessDetails
     party_id: PartyId
     country_code: CountryCode
 
 
-class Credentials(OcpiObject):
+class CredentialsRole(CredentialsRoleFields):
+    role: Role
+    business_details: BusinessDetails
+
+
+class CredentialsFields(OcpiObject):
     clause: ClassVar[str] = "2.2.1 credentials, Credentials object"
 
     token: CredentialsToken
     url: Url
+
+
+class Credentials(CredentialsFields):
     roles: Annotated[list[CredentialsRole], Field(min_length=1)]
 
 
@@ -44,13 +50,16 @@ class VersionReference(OcpiObject):
     url: Url
 
 
-class Endpoint(OcpiObject):
+class EndpointFields(OcpiObject):
     clause: ClassVar[str] = "2.2.1 version_information_endpoint, Endpoint"
 
     # "the ModuleID enum can be extended with additional custom moduleIDs"
     identifier: Annotated[str, Field(strict=True, min_length=1)]
-    role: Literal["SENDER", "RECEIVER"]
     url: Url
+
+
+class Endpoint(EndpointFields):
+    role: Literal["SENDER", "RECEIVER"]
 
 
 class VersionDetails(OcpiObject):

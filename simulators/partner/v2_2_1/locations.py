@@ -1,5 +1,6 @@
 """OCPI 2.2.1 mod_locations: Location, EVSE, Connector and their parts."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from simulators.partner.v2_2_1.types import (
     CountryCode,
     DateTime,
     DisplayText,
+    Enum,
     HourMinute,
     Int,
     Number,
@@ -26,6 +28,7 @@ from simulators.partner.v2_2_1.types import (
     String100,
     String255,
     Url,
+    one_of,
 )
 
 Status = Literal[
@@ -39,102 +42,119 @@ Status = Literal[
     "RESERVED",
     "UNKNOWN",
 ]
-Capability = Literal[
-    "CHARGING_PROFILE_CAPABLE",
-    "CHARGING_PREFERENCES_CAPABLE",
-    "CHIP_CARD_SUPPORT",
-    "CONTACTLESS_CARD_SUPPORT",
-    "CREDIT_CARD_PAYABLE",
-    "DEBIT_CARD_PAYABLE",
-    "PED_TERMINAL",
-    "REMOTE_START_STOP_CAPABLE",
-    "RESERVABLE",
-    "RFID_READER",
-    "START_SESSION_CONNECTOR_REQUIRED",
-    "TOKEN_GROUP_CAPABLE",
-    "UNLOCK_CAPABLE",
+Capability = Annotated[
+    Enum,
+    one_of(
+        "CHARGING_PROFILE_CAPABLE",
+        "CHARGING_PREFERENCES_CAPABLE",
+        "CHIP_CARD_SUPPORT",
+        "CONTACTLESS_CARD_SUPPORT",
+        "CREDIT_CARD_PAYABLE",
+        "DEBIT_CARD_PAYABLE",
+        "PED_TERMINAL",
+        "REMOTE_START_STOP_CAPABLE",
+        "RESERVABLE",
+        "RFID_READER",
+        "START_SESSION_CONNECTOR_REQUIRED",
+        "TOKEN_GROUP_CAPABLE",
+        "UNLOCK_CAPABLE",
+    ),
 ]
-ConnectorType = Literal[
-    "CHADEMO",
-    "CHAOJI",
-    "DOMESTIC_A",
-    "DOMESTIC_B",
-    "DOMESTIC_C",
-    "DOMESTIC_D",
-    "DOMESTIC_E",
-    "DOMESTIC_F",
-    "DOMESTIC_G",
-    "DOMESTIC_H",
-    "DOMESTIC_I",
-    "DOMESTIC_J",
-    "DOMESTIC_K",
-    "DOMESTIC_L",
-    "DOMESTIC_M",
-    "DOMESTIC_N",
-    "DOMESTIC_O",
-    "GBT_AC",
-    "GBT_DC",
-    "IEC_60309_2_single_16",
-    "IEC_60309_2_three_16",
-    "IEC_60309_2_three_32",
-    "IEC_60309_2_three_64",
-    "IEC_62196_T1",
-    "IEC_62196_T1_COMBO",
-    "IEC_62196_T2",
-    "IEC_62196_T2_COMBO",
-    "IEC_62196_T3A",
-    "IEC_62196_T3C",
-    "NEMA_5_20",
-    "NEMA_6_30",
-    "NEMA_6_50",
-    "NEMA_10_30",
-    "NEMA_10_50",
-    "NEMA_14_30",
-    "NEMA_14_50",
-    "PANTOGRAPH_BOTTOM_UP",
-    "PANTOGRAPH_TOP_DOWN",
-    "TESLA_R",
-    "TESLA_S",
+ConnectorType = Annotated[
+    Enum,
+    one_of(
+        "CHADEMO",
+        "CHAOJI",
+        "DOMESTIC_A",
+        "DOMESTIC_B",
+        "DOMESTIC_C",
+        "DOMESTIC_D",
+        "DOMESTIC_E",
+        "DOMESTIC_F",
+        "DOMESTIC_G",
+        "DOMESTIC_H",
+        "DOMESTIC_I",
+        "DOMESTIC_J",
+        "DOMESTIC_K",
+        "DOMESTIC_L",
+        "DOMESTIC_M",
+        "DOMESTIC_N",
+        "DOMESTIC_O",
+        "GBT_AC",
+        "GBT_DC",
+        "IEC_60309_2_single_16",
+        "IEC_60309_2_three_16",
+        "IEC_60309_2_three_32",
+        "IEC_60309_2_three_64",
+        "IEC_62196_T1",
+        "IEC_62196_T1_COMBO",
+        "IEC_62196_T2",
+        "IEC_62196_T2_COMBO",
+        "IEC_62196_T3A",
+        "IEC_62196_T3C",
+        "NEMA_5_20",
+        "NEMA_6_30",
+        "NEMA_6_50",
+        "NEMA_10_30",
+        "NEMA_10_50",
+        "NEMA_14_30",
+        "NEMA_14_50",
+        "PANTOGRAPH_BOTTOM_UP",
+        "PANTOGRAPH_TOP_DOWN",
+        "TESLA_R",
+        "TESLA_S",
+    ),
 ]
 ConnectorFormat = Literal["SOCKET", "CABLE"]
 PowerType = Literal["AC_1_PHASE", "AC_2_PHASE", "AC_2_PHASE_SPLIT", "AC_3_PHASE", "DC"]
-ParkingRestriction = Literal["EV_ONLY", "PLUGGED", "DISABLED", "CUSTOMERS", "MOTORCYCLES"]
-ParkingType = Literal[
-    "ALONG_MOTORWAY",
-    "PARKING_GARAGE",
-    "PARKING_LOT",
-    "ON_DRIVEWAY",
-    "ON_STREET",
-    "UNDERGROUND_GARAGE",
+ParkingRestriction = Annotated[
+    Enum, one_of("EV_ONLY", "PLUGGED", "DISABLED", "CUSTOMERS", "MOTORCYCLES")
 ]
-Facility = Literal[
-    "HOTEL",
-    "RESTAURANT",
-    "CAFE",
-    "MALL",
-    "SUPERMARKET",
-    "SPORT",
-    "RECREATION_AREA",
-    "NATURE",
-    "MUSEUM",
-    "BIKE_SHARING",
-    "BUS_STOP",
-    "TAXI_STAND",
-    "TRAM_STOP",
-    "METRO_STATION",
-    "TRAIN_STATION",
-    "AIRPORT",
-    "PARKING_LOT",
-    "CARPOOL_PARKING",
-    "FUEL_STATION",
-    "WIFI",
+ParkingType = Annotated[
+    Enum,
+    one_of(
+        "ALONG_MOTORWAY",
+        "PARKING_GARAGE",
+        "PARKING_LOT",
+        "ON_DRIVEWAY",
+        "ON_STREET",
+        "UNDERGROUND_GARAGE",
+    ),
 ]
-ImageCategory = Literal["CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER"]
+Facility = Annotated[
+    Enum,
+    one_of(
+        "HOTEL",
+        "RESTAURANT",
+        "CAFE",
+        "MALL",
+        "SUPERMARKET",
+        "SPORT",
+        "RECREATION_AREA",
+        "NATURE",
+        "MUSEUM",
+        "BIKE_SHARING",
+        "BUS_STOP",
+        "TAXI_STAND",
+        "TRAM_STOP",
+        "METRO_STATION",
+        "TRAIN_STATION",
+        "AIRPORT",
+        "PARKING_LOT",
+        "CARPOOL_PARKING",
+        "FUEL_STATION",
+        "WIFI",
+    ),
+]
+ImageCategory = Annotated[
+    Enum, one_of("CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER")
+]
 EnergySourceCategory = Literal[
     "NUCLEAR", "GENERAL_FOSSIL", "COAL", "GAS", "GENERAL_GREEN", "SOLAR", "WIND", "WATER"
 ]
-EnvironmentalImpactCategory = Literal["NUCLEAR_WASTE", "CARBON_DIOXIDE"]
-TokenType = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]
+EnvironmentalImpactCategory = Annotated[Enum, one_of("NUCLEAR_WASTE", "CARBON_DIOXIDE")]
+TOKEN_TYPES = ("AD_HOC_USER", "APP_USER", "OTHER", "RFID")
+TokenType = Annotated[Enum, one_of(*TOKEN_TYPES)]
 
 Latitude = Annotated[str, Field(strict=True, pattern=r"^-?[0-9]{1,2}\.[0-9]{5,7}$")]
 Longitude = Annotated[str, Field(strict=True, pattern=r"^-?[0-9]{1,3}\.[0-9]{5,7}$")]
@@ -190,8 +210,8 @@ class EnergyMix(OcpiObject):
     clause: ClassVar[str] = "2.2.1 mod_locations, EnergyMix"
 
     is_green_energy: Boolean
-    energy_sources: list[EnergySource] | None = None
-    environ_impact: list[EnvironmentalImpact] | None = None
+    energy_sources: Sequence[EnergySource] | None = None
+    environ_impact: Sequence[EnvironmentalImpact] | None = None
     supplier_name: String64 | None = None
     energy_product_name: String64 | None = None
 
@@ -215,9 +235,9 @@ class Hours(OcpiObject):
     clause: ClassVar[str] = "2.2.1 mod_locations, Hours"
 
     twentyfourseven: Boolean
-    regular_hours: list[RegularHours] | None = None
-    exceptional_openings: list[ExceptionalPeriod] | None = None
-    exceptional_closings: list[ExceptionalPeriod] | None = None
+    regular_hours: Sequence[RegularHours] | None = None
+    exceptional_openings: Sequence[ExceptionalPeriod] | None = None
+    exceptional_closings: Sequence[ExceptionalPeriod] | None = None
 
 
 class PublishTokenType(OcpiObject):
@@ -248,7 +268,7 @@ class Connector(OcpiObject):
     max_voltage: Int
     max_amperage: Int
     max_electric_power: Int | None = None
-    tariff_ids: list[CiString36] | None = None
+    tariff_ids: Sequence[CiString36] | None = None
     terms_and_conditions: Url | None = None
     last_updated: DateTime
 
@@ -259,15 +279,15 @@ class EVSE(OcpiObject):
     uid: CiString36
     evse_id: CiString48 | None = None
     status: Status
-    status_schedule: list[StatusSchedule] | None = None
-    capabilities: list[Capability] | None = None
-    connectors: Annotated[list[Connector], Field(min_length=1)]
+    status_schedule: Sequence[StatusSchedule] | None = None
+    capabilities: Sequence[Capability] | None = None
+    connectors: Annotated[Sequence[Connector], Field(min_length=1)]
     floor_level: String4 | None = None
     coordinates: GeoLocation | None = None
     physical_reference: String16 | None = None
-    directions: list[DisplayText] | None = None
-    parking_restrictions: list[ParkingRestriction] | None = None
-    images: list[Image] | None = None
+    directions: Sequence[DisplayText] | None = None
+    parking_restrictions: Sequence[ParkingRestriction] | None = None
+    images: Sequence[Image] | None = None
     last_updated: DateTime
 
 
@@ -278,7 +298,7 @@ class Location(OcpiObject):
     party_id: PartyId
     id: CiString36
     publish: Boolean
-    publish_allowed_to: list[PublishTokenType] | None = None
+    publish_allowed_to: Sequence[PublishTokenType] | None = None
     name: String255 | None = None
     address: String255
     city: String45
@@ -286,17 +306,17 @@ class Location(OcpiObject):
     state: String45 | None = None
     country: Country
     coordinates: GeoLocation
-    related_locations: list[AdditionalGeoLocation] | None = None
+    related_locations: Sequence[AdditionalGeoLocation] | None = None
     parking_type: ParkingType | None = None
-    evses: list[EVSE] | None = None
-    directions: list[DisplayText] | None = None
+    evses: Sequence[EVSE] | None = None
+    directions: Sequence[DisplayText] | None = None
     operator: BusinessDetails | None = None
     suboperator: BusinessDetails | None = None
     owner: BusinessDetails | None = None
-    facilities: list[Facility] | None = None
+    facilities: Sequence[Facility] | None = None
     time_zone: String255
     opening_times: Hours | None = None
     charging_when_closed: Boolean | None = None
-    images: list[Image] | None = None
+    images: Sequence[Image] | None = None
     energy_mix: EnergyMix | None = None
     last_updated: DateTime

@@ -1,9 +1,11 @@
-"""OCPI 2.2.1 mod_sessions: Session."""
+"""OCPI 2.2.1 mod_sessions: Session and ChargingPreferences."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from simulators.partner.v2_2_1.cdrs import AuthMethod, CdrToken, ChargingPeriod
 from simulators.partner.v2_2_1.types import (
+    Boolean,
     CiString36,
     CountryCode,
     Currency,
@@ -15,10 +17,20 @@ from simulators.partner.v2_2_1.types import (
     String255,
 )
 
+ProfileType = Literal["CHEAP", "FAST", "GREEN", "REGULAR"]
+CHARGING_PREFERENCES_RESPONSES = (
+    "ACCEPTED",
+    "DEPARTURE_REQUIRED",
+    "ENERGY_NEED_REQUIRED",
+    "NOT_POSSIBLE",
+    "PROFILE_TYPE_NOT_SUPPORTED",
+)
 SessionStatus = Literal["ACTIVE", "COMPLETED", "INVALID", "PENDING", "RESERVATION"]
 
 
-class Session(OcpiObject):
+class SessionFields(OcpiObject):
+    """All but the price, whose shape differs between the versions."""
+
     clause: ClassVar[str] = "2.2.1 mod_sessions, Session object"
 
     country_code: CountryCode
@@ -35,7 +47,19 @@ class Session(OcpiObject):
     connector_id: CiString36
     meter_id: String255 | None = None
     currency: Currency
-    charging_periods: list[ChargingPeriod] | None = None
-    total_cost: Price | None = None
+    charging_periods: Sequence[ChargingPeriod] | None = None
     status: SessionStatus
     last_updated: DateTime
+
+
+class Session(SessionFields):
+    total_cost: Price | None = None
+
+
+class ChargingPreferences(OcpiObject):
+    clause: ClassVar[str] = "2.2.1 mod_sessions, ChargingPreferences object"
+
+    profile_type: ProfileType
+    departure_time: DateTime | None = None
+    energy_need: Number | None = None
+    discharge_allowed: Boolean | None = None

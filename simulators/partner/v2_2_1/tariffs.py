@@ -1,5 +1,6 @@
 """OCPI 2.2.1 mod_tariffs: Tariff and its parts."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -51,18 +52,20 @@ class TariffRestrictions(OcpiObject):
     max_power: Number | None = None
     min_duration: Int | None = None
     max_duration: Int | None = None
-    day_of_week: list[DayOfWeek] | None = None
+    day_of_week: Sequence[DayOfWeek] | None = None
     reservation: ReservationRestrictionType | None = None
 
 
 class TariffElement(OcpiObject):
     clause: ClassVar[str] = "2.2.1 mod_tariffs, TariffElement"
 
-    price_components: Annotated[list[PriceComponent], Field(min_length=1)]
+    price_components: Annotated[Sequence[PriceComponent], Field(min_length=1)]
     restrictions: TariffRestrictions | None = None
 
 
-class Tariff(OcpiObject):
+class TariffFields(OcpiObject):
+    """All but the price limits, whose shape differs between the versions."""
+
     clause: ClassVar[str] = "2.2.1 mod_tariffs, Tariff object"
 
     country_code: CountryCode
@@ -70,12 +73,15 @@ class Tariff(OcpiObject):
     id: CiString36
     currency: Currency
     type: TariffType | None = None
-    tariff_alt_text: list[DisplayText] | None = None
+    tariff_alt_text: Sequence[DisplayText] | None = None
     tariff_alt_url: Url | None = None
-    min_price: Price | None = None
-    max_price: Price | None = None
-    elements: Annotated[list[TariffElement], Field(min_length=1)]
+    elements: Annotated[Sequence[TariffElement], Field(min_length=1)]
     start_date_time: DateTime | None = None
     end_date_time: DateTime | None = None
     energy_mix: EnergyMix | None = None
     last_updated: DateTime
+
+
+class Tariff(TariffFields):
+    min_price: Price | None = None
+    max_price: Price | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field
 
 from simulators.partner.v2_2_1.locations import TokenType
+from simulators.partner.v2_2_1.sessions import ProfileType
 from simulators.partner.v2_2_1.types import (
     Boolean,
     CiString36,
@@ -21,7 +22,6 @@ from simulators.partner.v2_2_1.types import (
 
 AllowedType = Literal["ALLOWED", "BLOCKED", "EXPIRED", "NO_CREDIT", "NOT_ALLOWED"]
 WhitelistType = Literal["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"]
-ProfileType = Literal["CHEAP", "FAST", "GREEN", "REGULAR"]
 CommandResponseType = Literal["NOT_SUPPORTED", "REJECTED", "ACCEPTED", "UNKNOWN_SESSION"]
 CommandResultType = Literal[
     "ACCEPTED",
@@ -35,7 +35,6 @@ CommandResultType = Literal[
     "UNKNOWN_RESERVATION",
 ]
 ALLOWED_TYPES: tuple[str, ...] = get_args(AllowedType)
-TOKEN_TYPES: tuple[str, ...] = get_args(TokenType)
 
 
 class EnergyContract(OcpiObject):

@@ -63,7 +63,7 @@ def _url(text: str) -> str:
     return text
 
 
-def _without_markup(text: str) -> str:
+def without_markup(text: str) -> str:
     if _MARKUP.search(text):
         raise ValueError("no markup is allowed here")
     return text
@@ -71,6 +71,17 @@ def _without_markup(text: str) -> str:
 
 _PRINTABLE_ASCII = r"^[ -~]+$"
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+
+
+def one_of(*values: str) -> AfterValidator:
+    """An enumeration whose static type is a string, so that a later version may open it."""
+
+    def known(value: str) -> str:
+        if value not in values:
+            raise ValueError(f"is none of {', '.join(values)}")
+        return value
+
+    return AfterValidator(known)
 
 
 def _ci_string(length: int) -> Any:
@@ -86,22 +97,30 @@ PartyId = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9]{3}$")]
 Country = Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")]
 Currency = Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")]
 Language = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z]{2}$")]
+Enum = Annotated[str, Field(strict=True)]
 CiString4 = Annotated[str, _ci_string(4)]
+CiString10 = Annotated[str, _ci_string(10)]
+CiString20 = Annotated[str, _ci_string(20)]
+CiString25 = Annotated[str, _ci_string(25)]
 CiString32 = Annotated[str, _ci_string(32)]
 CiString36 = Annotated[str, _ci_string(36)]
 CiString39 = Annotated[str, _ci_string(39)]
+CiString45 = Annotated[str, _ci_string(45)]
 CiString48 = Annotated[str, _ci_string(48)]
+CiString255 = Annotated[str, _ci_string(255)]
 String4 = Annotated[str, _string(4)]
 String10 = Annotated[str, _string(10)]
+String12 = Annotated[str, _string(12)]
 String16 = Annotated[str, _string(16)]
 String20 = Annotated[str, _string(20)]
 String45 = Annotated[str, _string(45)]
+String50 = Annotated[str, _string(50)]
 String64 = Annotated[str, _string(64)]
 String100 = Annotated[str, _string(100)]
 String255 = Annotated[str, _string(255)]
 String512 = Annotated[str, _string(512)]
 String5000 = Annotated[str, Field(strict=True, max_length=5000)]
-Text512 = Annotated[str, _string(512), AfterValidator(_without_markup)]
+Text512 = Annotated[str, _string(512), AfterValidator(without_markup)]
 Url = Annotated[str, _string(255), AfterValidator(_url)]
 Int = Annotated[int, Field(strict=True)]
 Boolean = Annotated[bool, Field(strict=True)]
@@ -130,8 +149,21 @@ class DisplayText(OcpiObject):
     text: Text512
 
 
-class Price(OcpiObject):
+class Amount(OcpiObject):
+    """A price, whose fields differ between the versions."""
+
+    def parts(self) -> dict[str, Decimal]:
+        """Its amounts by name, the one without taxes first; what is not given is left out."""
+        return {}
+
+
+class Price(Amount):
     clause: ClassVar[str] = "2.2.1 types, Price"
 
     excl_vat: Number
     incl_vat: Number | None = None
+
+    def parts(self) -> dict[str, Decimal]:
+        if self.incl_vat is None:
+            return {"excl_vat": self.excl_vat}
+        return {"excl_vat": self.excl_vat, "incl_vat": self.incl_vat}

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.domain.party import Party
-from gateway.services.charging.commands import CommandAnswer
+from gateway.services.charging.in_flight import CommandAnswer
+from gateway.services.charging.targets import Place
 
 ABC = Party("NL", "ABC")
 XYZ = Party("DE", "XYZ")
@@ -45,23 +46,25 @@ async def test_start_session_is_handed_over_and_answered_at_once(gateway, secret
     assert (answer.status, answer.code) == (200, 1000)
     strict("CommandResponse", answer.data)
     assert answer.data == {"result": "ACCEPTED", "timeout": 30}
-    [(partner, party, request)] = gateway.commands.started
-    assert partner.name == "a partner"
-    assert party == XYZ
-    assert request.response_url == RESPONSE_URL
+    [(to, request)] = gateway.commands.started
+    assert to.partner.name == "a partner"
+    assert (to.party, to.sender) == (XYZ, Party("DE", "EMS"))
+    assert to.url == RESPONSE_URL
     assert request.token["uid"] == "012345678"
     assert (request.location_id, request.evse_uid, request.connector_id) == ("LOC1", "3256", None)
     assert request.authorization_reference == "ref-1"
 
 
-async def test_evse_and_reference_are_optional(gateway, secret, start):
-    """ocpi-rules 17."""
+@pytest.mark.parametrize("absent", [None, ""])
+async def test_evse_and_reference_are_optional(gateway, secret, start, absent):
+    """ocpi-rules 17. Peers in Go send what they leave out as an empty string."""
     answer = await send(
-        gateway, secret, "START_SESSION", start(evse_uid=None, authorization_reference=None)
+        gateway, secret, "START_SESSION", start(evse_uid=absent, authorization_reference=absent)
     )
 
     assert answer.data["result"] == "ACCEPTED"
-    assert gateway.commands.started[0][2].evse_uid is None
+    assert gateway.commands.started[0][1].evse_uid is None
+    assert gateway.commands.started[0][1].authorization_reference is None
 
 
 @pytest.mark.parametrize("changes", [{"location_id": "nope"}, {"evse_uid": "nowhere"}])
@@ -71,6 +74,22 @@ async def test_an_unknown_location_is_http_200_with_2003(gateway, secret, start,
 
     assert (answer.status, answer.code) == (200, 2003)
     assert gateway.commands.started == []
+
+
+@pytest.mark.parametrize(
+    ("allowed", "code"), [([{"uid": "0123AB", "type": "RFID"}], 1000), (None, 2003)]
+)
+async def test_a_session_starts_where_the_partner_may_show_the_location(
+    gateway, secret, start, location, allowed, code
+):
+    """ocpi-rules: publish_allowed_to: whose driver sees it may start there; nobody else knows."""
+    hidden = location() | {"publish": False}
+    await gateway.locations.put(XYZ, hidden | ({"publish_allowed_to": allowed} if allowed else {}))
+
+    answer = await send(gateway, secret, "START_SESSION", start())
+
+    assert answer.code == code
+    assert len(gateway.commands.started) == (code == 1000)
 
 
 async def test_the_location_must_be_the_addressed_partys(gateway, secret, start):
@@ -102,6 +121,7 @@ async def test_the_location_must_be_the_addressed_partys(gateway, secret, start)
         {"token": {}},
         {"token": "012345678"},
         {"location_id": None},
+        {"location_id": ""},
         {"location_id": 1},
         {"location_id": "x" * 37},
         {"evse_uid": []},
@@ -129,7 +149,10 @@ async def test_stop_session_finds_the_party_of_the_session(gateway, secret, stri
     """mod_commands 13.3.7."""
     books = gateway.store.party(XYZ)
     change = books.change()
-    books.sessions.put(change, "S1", {"id": "S1"}, updated=datetime.now(UTC))
+    token = {"country_code": "DE", "party_id": "EMS"}
+    session = {"id": "S1", "cdr_token": token}
+    [partner] = gateway.directory.all()
+    books.sessions.put(change, "S1", session, updated=datetime.now(UTC), partner_id=partner.id)
     await gateway.store.commit(change)
     gateway.commands.answer = CommandAnswer("REJECTED", 30, "Not yours")
 
@@ -140,7 +163,7 @@ async def test_stop_session_finds_the_party_of_the_session(gateway, secret, stri
     strict("CommandResponse", answer.data)
     assert answer.data["result"] == "REJECTED"
     assert answer.data["message"] == [{"language": "en", "text": "Not yours"}]
-    assert [(call[1], call[3]) for call in gateway.commands.stopped] == [(XYZ, "s1")]
+    assert [(to.party, id_) for to, id_ in gateway.commands.stopped] == [(XYZ, "s1")]
 
 
 async def test_an_unknown_session_is_a_result_not_an_error(gateway, secret, strict):
@@ -153,12 +176,92 @@ async def test_an_unknown_session_is_a_result_not_an_error(gateway, secret, stri
     assert (answer.status, answer.data["result"]) == (200, "UNKNOWN_SESSION")
 
 
+async def test_the_session_of_anothers_token_is_unknown(gateway, secret):
+    """S8: that it exists is nobody else's business."""
+    books = gateway.store.party(XYZ)
+    change = books.change()
+    session = {"id": "S2", "cdr_token": {"country_code": "DE", "party_id": "EVL"}}
+    books.sessions.put(change, "S2", session, updated=datetime.now(UTC))
+    await gateway.store.commit(change)
+
+    body = {"response_url": RESPONSE_URL, "session_id": "S2"}
+    answer = await send(gateway, secret, "STOP_SESSION", body)
+
+    assert answer.data["result"] == "UNKNOWN_SESSION"
+    assert gateway.commands.stopped == []
+
+
+async def test_reserve_now_is_handed_over(gateway, secret, strict, start):
+    """mod_commands 13.3.5."""
+    body = start(reservation_id="R1", expiry_date="2026-03-01T13:00:00")
+    answer = await send(gateway, secret, "RESERVE_NOW", body)
+
+    strict("CommandResponse", answer.data)
+    assert answer.data == {"result": "ACCEPTED", "timeout": 30}
+    [(to, order)] = gateway.commands.reserved
+    assert (to.url, to.party, to.sender) == (RESPONSE_URL, XYZ, Party("DE", "EMS"))
+    assert (order.reservation_id, order.place) == ("R1", Place("LOC1", "3256"))
+    assert order.expires_at == datetime(2026, 3, 1, 13, tzinfo=UTC)
+    assert order.authorization_reference == "ref-1"
+    assert order.token["uid"] == "012345678"
+
+
 @pytest.mark.parametrize(
-    "command", ["RESERVE_NOW", "CANCEL_RESERVATION", "UNLOCK_CONNECTOR", "DANCE"]
+    "changes",
+    [
+        {"reservation_id": None},
+        {"reservation_id": "x" * 37},
+        {"reservation_id": True},
+        {"expiry_date": None},
+        {"expiry_date": "tomorrow"},
+        {"expiry_date": 7},
+        {"token": None},
+        {"response_url": None},
+    ],
 )
-async def test_other_commands_are_not_supported(gateway, secret, strict, command):
+async def test_an_incomplete_reserve_now_is_2001(gateway, secret, start, changes):
+    """ocpi-rules 11."""
+    whole = {"reservation_id": "R1", "expiry_date": "2026-03-01T13:00:00Z"}
+    answer = await send(gateway, secret, "RESERVE_NOW", start(**whole | changes))
+
+    assert (answer.status, answer.code) == (200, 2001)
+    assert gateway.commands.reserved == []
+
+
+async def test_a_reservation_is_cancelled_by_the_partners_id(gateway, secret, strict):
+    """mod_commands 13.3.1."""
+    body = {"response_url": RESPONSE_URL, "reservation_id": "R1"}
+    answer = await send(gateway, secret, "CANCEL_RESERVATION", body)
+
+    strict("CommandResponse", answer.data)
+    assert answer.data["result"] == "ACCEPTED"
+    assert "R1" in [id_ for _, id_ in gateway.commands.cancelled]
+
+
+async def test_a_reservation_nobody_knows_is_rejected(gateway, secret, strict):
+    """ocpi-rules 16: UNKNOWN_RESERVATION is a word of the other enum."""
+    body = {"response_url": RESPONSE_URL, "reservation_id": "R2"}
+    answer = await send(gateway, secret, "CANCEL_RESERVATION", body)
+
+    strict("CommandResponse", answer.data)
+    assert (answer.status, answer.data["result"]) == (200, "REJECTED")
+
+
+async def test_unlock_connector_needs_all_three_ids(gateway, secret, strict):
+    """mod_commands 13.3.8."""
+    body = {"response_url": RESPONSE_URL, "location_id": "LOC1", "evse_uid": "3256"}
+    incomplete = await send(gateway, secret, "UNLOCK_CONNECTOR", body)
+    answer = await send(gateway, secret, "UNLOCK_CONNECTOR", body | {"connector_id": "1"})
+
+    assert (incomplete.status, incomplete.code) == (200, 2001)
+    strict("CommandResponse", answer.data)
+    [(to, place)] = gateway.commands.unlocked
+    assert (to.party, place) == (XYZ, Place("LOC1", "3256", "1"))
+
+
+async def test_other_commands_are_not_supported(gateway, secret, strict):
     """ocpi-rules 16: a CommandResponse, with its own enum."""
-    answer = await send(gateway, secret, command, {"response_url": RESPONSE_URL})
+    answer = await send(gateway, secret, "DANCE", {"response_url": RESPONSE_URL})
 
     strict("CommandResponse", answer.data)
     assert (answer.status, answer.data["result"]) == (200, "NOT_SUPPORTED")

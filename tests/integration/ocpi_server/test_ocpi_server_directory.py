@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 
 from gateway.domain.partners import Endpoint, PartnerState
-from gateway.services.roaming.partners import PartnerDirectory
+from gateway.domain.party import Party
+from gateway.services.roaming.partners import PartnerDirectory, token_hash
 from gateway.store import Store
+
+ABC = Party("NL", "ABC")
 
 
 @pytest.fixture
@@ -42,13 +45,25 @@ async def test_a_revoked_token_dies_on_every_node(gateway, other_node, eventuall
 
 async def test_a_token_on_its_way_counts_on_every_node(gateway, other_node, eventually):
     """PUT credentials of ours: the partner may reach another node with the new token."""
-    partner, _ = await gateway.directory.invite("p")
-    await eventually(lambda: other_node.get(partner.id) is not None)
+    partner, token = await gateway.directory.invite("p")
+    offered = token_hash("the-next-one")
 
-    await gateway.directory.expect("the-next-one", partner.id)
+    await gateway.directory.change(partner.id, lambda one: replace(one, offered_token_hash=offered))
 
-    assert gateway.directory.by_token("the-next-one") == partner
     await eventually(lambda: other_node.by_token("the-next-one") is not None)
+    assert other_node.by_token(token) == other_node.by_token("the-next-one")
+
+
+async def test_resuming_a_partner_does_not_revive_the_token_that_it_renewed(gateway):
+    """S9: a node that has not heard of the renewal yet resumes from what it remembers."""
+    invited, token = await gateway.directory.invite("p")
+    remembered = replace(invited, state=PartnerState.SUSPENDED)
+    await gateway.directory.save(replace(remembered, inbound_token_hash=token_hash("renewed")))
+
+    await gateway.directory.resume(remembered)
+
+    assert gateway.directory.by_token(token) is None
+    assert gateway.directory.by_token("renewed").state is PartnerState.REGISTERED
 
 
 async def test_tokens_are_stored_as_hashes_and_sealed(gateway):
@@ -73,12 +88,12 @@ async def test_receivers_are_whoever_has_the_endpoint(gateway):
         replace(registered, endpoints=endpoints, state=PartnerState.REGISTERED)
     )
 
-    assert [one.name for one in gateway.directory.receivers("sessions")] == ["registered"]
-    assert gateway.directory.receivers("tariffs") == []
+    assert [one.name for one in gateway.directory.receivers("sessions", ABC)] == ["registered"]
+    assert gateway.directory.receivers("tariffs", ABC) == []
     await gateway.directory.save(
         replace(registered, endpoints=endpoints, state=PartnerState.SUSPENDED)
     )
-    assert [one.name for one in gateway.directory.receivers("sessions")] == ["registered"]
+    assert [one.name for one in gateway.directory.receivers("sessions", ABC)] == ["registered"]
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\nb"])

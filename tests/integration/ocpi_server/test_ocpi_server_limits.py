@@ -5,8 +5,8 @@ import base64
 
 import pytest
 
-from gateway.ocpi import pipeline
-from gateway.ocpi.server import OcpiServer, create_app
+from gateway.ocpi.incoming import pipeline
+from gateway.ocpi.incoming.server import OcpiServer, create_app
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Locations, sessions, CDRs and tariffs as partners read them."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -51,6 +52,9 @@ def a_session(id_, updated, party=ABC, **changes):
     } | changes
 
 
+CDRS = ["C1", "C2", "C3"]
+
+
 def a_cdr(id_, updated, party=ABC):
     session = a_session(id_, updated, party)
     for name in ("kwh", "location_id", "evse_uid", "connector_id", "status"):
@@ -73,7 +77,7 @@ def a_cdr(id_, updated, party=ABC):
         },
         "tariffs": [],
         "total_energy": Decimal("7.1234"),
-        "total_time": Decimal("1.5"),
+        "total_time": 0,
     }
 
 
@@ -144,7 +148,7 @@ async def test_evse_and_connector_can_be_read_alone(gateway, partner, strict, lo
 
 @pytest.mark.parametrize("path", ["/NONE", "/LOC1/none", "/LOC1/3256/none", "/LOC1/3256/2"])
 async def test_what_is_missing_is_404_with_2003(gateway, partner, location, path):
-    """ocpi-rules 11: "except GET of missing"."""
+    """ocpi-rules 11: "except GET of missing". ocpi-rules: data cardinality."""
     _, token = await gateway.registered(partner)
     await gateway.locations.put(ABC, location())
 
@@ -368,6 +372,25 @@ async def test_the_oldest_come_first_by_creation_not_by_update(gateway, partner)
     answer = await gateway.ask("GET", f"/2.2.1/sessions?date_from={text(START)}", token)
 
     assert ids(answer) == ["S0", "S1", "S2"]
+
+
+@pytest.mark.parametrize(("version", "shown"), [("2.1.1", ["C1", "C3"]), ("2.2.1", CDRS)])
+async def test_credit_cdrs_are_listed_and_counted_where_the_version_knows_them(
+    gateway, partner, version, shown
+):
+    """ocpi-rules 19, 6: X-Total-Count is "the total number of objects available"."""
+    registered, token = await gateway.registered(partner)
+    await gateway.directory.save(replace(registered, version=version))
+    for id_ in CDRS:
+        credit = {"credit": True, "credit_reference_id": "C1"} if id_ == "C2" else {}
+        await keep(gateway, "cdrs", a_cdr(id_, START) | credit, registered.id)
+
+    found = await gateway.ask("GET", f"/{version}/cdrs?limit=2", token)
+    rest = await gateway.ask("GET", f"/{version}/cdrs?limit=2&offset=1", token)
+
+    assert (ids(found), ids(rest)) == (shown[:2], shown[1:])
+    assert found.headers["X-Total-Count"] == str(len(shown))
+    assert ("Link" in found.headers) == (len(shown) > 2)
 
 
 async def test_no_partner_reads_another_ones_sessions_or_cdrs(gateway, partner, new_partner):

@@ -56,7 +56,7 @@ async def test_its_commands_are_answered(gateway, emsp, peer):
     command = await emsp.start_session("LOC1", "3256", "T1", wait=0)
 
     assert command.response["result"] == "ACCEPTED"
-    assert gateway.commands.started[0][1] == ABC
+    assert gateway.commands.started[0][0].party == ABC
     assert emsp.violations == []
 
 
@@ -76,7 +76,7 @@ async def test_we_register_rotate_and_unregister_with_it(gateway, emsp):
     token_a = emsp.hand_out_token()
 
     registered = await gateway.registration.register(None, emsp.versions_url, token_a, "eMSP")
-    rotated = await gateway.registration.rotate(registered.id)
+    rotated = await gateway.registration.update(registered.id)
     assert rotated.outbound_token != registered.outbound_token
     assert emsp.registered
     assert (await emsp.pull("locations"))["complete"]

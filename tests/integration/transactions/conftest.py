@@ -16,7 +16,10 @@ from gateway.services.access.authorization import AuthorizationService
 from gateway.services.charging.billing import Billing
 from gateway.services.charging.commands import CommandService
 from gateway.services.charging.completion import Completion
+from gateway.services.charging.in_flight import InFlight
+from gateway.services.charging.reservations import Reservations
 from gateway.services.charging.stale import StaleTransactions
+from gateway.services.charging.targets import Targets
 from gateway.services.charging.tariffs import TariffBook
 from gateway.services.charging.transactions import TransactionService
 from gateway.services.roaming.locations import LocationCatalogue
@@ -124,6 +127,9 @@ class Nobody:
     async def send(self, *result: Any) -> bool:
         return True
 
+    async def cancelled(self, *result: Any) -> bool:
+        return True
+
 
 @dataclass
 class House:
@@ -140,13 +146,16 @@ class House:
     commands: CommandService
     completion: Completion
     numbers: Callable[[], int]
+    router: StationRouter
+    billing: Billing
+    partners: PartnerDirectory
 
     async def station(self, protocol: str, reply: CommandReply = ACCEPTED) -> StationState:
         """A charge point that was never seen before, connected; how it answers commands."""
         number = self.numbers()
         evse = {
             "uid": f"EVSE-{number}",
-            "evse_id": f"NL*GWY*E-{number}",
+            "evse_id": "NL*GWY*E1",
             "charge_point": {"identity": f"CP-{number}", "evse_id": 1},
             "connectors": [CONNECTOR, {**CONNECTOR, "id": "2", "format": "CABLE"}],
         }
@@ -224,7 +233,17 @@ async def house(store: Store) -> AsyncIterator[House]:
         offline_after=0,
         now=clock,
     )
-    commands = CommandService(store, catalogue, router, Nobody())
+    commands = CommandService(
+        store,
+        Targets(store, catalogue),
+        router,
+        Nobody(),
+        partners=partners,
+        reservations=Reservations(store, router, clock),
+        currency="EUR",
+        in_flight=InFlight(),
+        now=clock,
+    )
     stale = StaleTransactions(store, charge_points, router, transactions, "node-1")
     await TariffBook(store, partners, clock).put(PARTY, TARIFF)
     for document in (
@@ -244,6 +263,9 @@ async def house(store: Store) -> AsyncIterator[House]:
         commands,
         Completion(store, stale, lambda: [PARTY], clock),
         itertools.count(1).__next__,
+        router,
+        billing,
+        partners,
     )
     await commands.close()
     await charge_points.close()

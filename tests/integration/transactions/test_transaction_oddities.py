@@ -20,6 +20,7 @@ from gateway.domain.meter import Measurand, Reading, Sample
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import AuthorizationStatus, TokenRef
 from gateway.services.charging.commands import StartSession
+from gateway.services.ports import ReplyTo
 from gateway.services.stations.station_state import StationState
 
 T0 = from_text("2026-03-01T10:00:00Z")
@@ -371,7 +372,6 @@ async def test_a_transaction_named_in_the_answer_to_a_remote_start_is_that_partn
     state = await house.station("ocpp2.0.1", reply=reply)
     await tell(house, state, replace(STORY[0], token=None))
     ask = StartSession(
-        "https://partner.example/r",
         {
             "country_code": "DE",
             "party_id": "EMS",
@@ -387,7 +387,8 @@ async def test_a_transaction_named_in_the_answer_to_a_remote_start_is_that_partn
         state.identity.replace("CP", "EVSE"),
         authorization_reference="REF-7",
     )
-    await house.commands.start_session(house.partner, state.party, ask)
+    to = ReplyTo(house.partner, state.party, "https://partner.example/r")
+    await house.commands.start_session(to, ask)
     await house.commands.close()
     await tell(house, state, replace(STORY[1], charging_state=ChargingState.CHARGING), *STORY[2:])
     cdr = await house.cdr(state.identity, "tx")

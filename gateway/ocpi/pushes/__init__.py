@@ -1,0 +1,1 @@
+"""Objects on their way to partners: what is sent of each, to whom, in which words."""

@@ -1,0 +1,1 @@
+"""Drivers' tokens: received, pulled, and authorized in real time at their owners."""

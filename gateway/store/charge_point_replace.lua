@@ -1,8 +1,0 @@
-#!lua
--- Puts a record in place of the one that was read, unless it has changed since.
--- KEYS: registry. ARGV: identity, document that was read, document to put.
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
-  return 0
-end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-return 1

@@ -1,0 +1,181 @@
+"""A bill in the making: what a running session costs, period by period."""
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+
+from gateway.domain.pricing import ChargingPeriod, Dimension, InvalidUsage, Reckoning, Usage, price
+from gateway.domain.tariffs import Tariff, parse_tariff
+
+NOON = datetime(2024, 5, 6, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def tariff(*elements: dict[str, Any]) -> Tariff:
+    return parse_tariff({"id": "T", "currency": "EUR", "elements": list(elements)})
+
+
+def element(kind: str, each: str, **restrictions: Any) -> dict[str, Any]:
+    component = {"type": kind, "price": Decimal(each), "step_size": 1}
+    return {"price_components": [component], "restrictions": restrictions or None}
+
+
+EVENING = tariff(
+    element("ENERGY", "0.50", min_kwh=5),
+    element("ENERGY", "0.30", start_time="12:30"),
+    element("ENERGY", "0.20"),
+    element("PARKING_TIME", "6.00"),
+    element("TIME", "3.00", reservation="RESERVATION"),
+    element("FLAT", "4.00", reservation="RESERVATION_EXPIRES"),
+)
+
+
+def charging(at: datetime, kwh: str = "0.1") -> ChargingPeriod:
+    return ChargingPeriod(
+        at, {Dimension.ENERGY: Decimal(kwh), Dimension.TIME: Decimal(1) / Decimal(60)}
+    )
+
+
+def minutes(count: int) -> Iterator[ChargingPeriod]:
+    for number in range(count):
+        yield charging(NOON + number * MINUTE)
+
+
+def test_the_last_bill_of_a_running_session_is_that_of_its_cdr() -> None:
+    periods = tuple(minutes(90))
+    reckoning = Reckoning(EVENING, NOON)
+    for period in periods[:-1]:
+        reckoning.add(period, period.start + MINUTE)
+    end = NOON + 90 * MINUTE
+    assert reckoning.bill(end, periods[-1]) == price(EVENING, Usage(NOON, end, periods))
+
+
+def test_a_look_at_the_bill_charges_nothing() -> None:
+    reckoning = Reckoning(EVENING, NOON)
+    looked = Reckoning(EVENING, NOON)
+    for period in minutes(60):
+        looked.bill(period.start + MINUTE, period)
+        for each in (reckoning, looked):
+            each.add(period, period.start + MINUTE)
+    assert looked.bill(NOON + 60 * MINUTE) == reckoning.bill(NOON + 60 * MINUTE)
+
+
+def test_a_running_period_may_grow_from_look_to_look() -> None:
+    reckoning = Reckoning(EVENING, NOON)
+    costs = [
+        reckoning.bill(NOON + MINUTE, charging(NOON, kwh)).total_cost.before_taxes
+        for kwh in ("1", "2", "3")
+    ]
+    assert costs == [Decimal("0.2"), Decimal("0.4"), Decimal("0.6")]
+
+
+def test_a_reservation_that_runs_counts_as_expired_until_it_is_used() -> None:
+    """mod_tariffs RESERVATION_EXPIRES: the driver "does not start a charging session"."""
+    reckoning = Reckoning(EVENING, NOON)
+    reserved = ChargingPeriod(NOON, {Dimension.RESERVATION_TIME: Decimal(1)})
+    reckoning.add(reserved, NOON + 60 * MINUTE)
+    expired = reckoning.bill(NOON + 60 * MINUTE)
+    used = reckoning.bill(NOON + 61 * MINUTE, charging(NOON + 60 * MINUTE, "1"))
+    assert expired.total_cost.before_taxes == 7
+    assert used.total_cost.before_taxes == Decimal("3.3")
+    assert reckoning.bill(NOON + 60 * MINUTE) == expired
+
+
+def test_nothing_used_yet_is_a_bill_too() -> None:
+    assert Reckoning(EVENING, NOON).bill(NOON) == price(EVENING, Usage(NOON, NOON, ()))
+
+
+def test_a_new_charging_period_is_listed_only_where_another_price_counts() -> None:
+    """mod_cdrs ChargingPeriod: "SHALL add a new Charging Period" there; none per meter value."""
+    bill = price(EVENING, Usage(NOON, NOON + 90 * MINUTE, tuple(minutes(90))))
+    listed = [
+        ((each.start - NOON) // MINUTE, each.volumes[Dimension.ENERGY]) for each in bill.periods
+    ]
+    assert listed == [(0, 3), (30, 2), (50, 4)]
+    assert sum(each.volumes[Dimension.TIME] for each in bill.periods) == Decimal("1.5")
+
+
+def test_a_period_is_cut_where_the_price_changes_between_two_readings() -> None:
+    """mod_cdrs ChargingPeriod: "it can be interpolated by the CPO"."""
+    one = ChargingPeriod(NOON, {Dimension.ENERGY: Decimal(4), Dimension.TIME: Decimal(1)}, "T")
+    first, second = price(EVENING, Usage(NOON, NOON + 60 * MINUTE, (one,))).periods
+    assert (first.start, second.start) == (NOON, NOON + 30 * MINUTE)
+    assert (first.tariff_id, second.tariff_id) == ("T", "T")
+    assert (
+        first.volumes
+        == second.volumes
+        == {
+            Dimension.ENERGY: Decimal(2),
+            Dimension.TIME: Decimal("0.5"),
+        }
+    )
+
+
+def test_a_listed_period_keeps_the_extremes_of_current_and_power() -> None:
+    """mod_cdrs CdrDimensionType MIN_POWER, MAX_POWER: reached during this ChargingPeriod."""
+    periods = tuple(
+        ChargingPeriod(NOON + at * MINUTE, {Dimension.TIME: Decimal(1), Dimension.POWER: power})
+        for at, power in ((0, Decimal(7)), (60, Decimal(11)), (120, Decimal(3)))
+    )
+    by_time = tariff(element("TIME", "1.00"))
+    (listed,) = price(by_time, Usage(NOON, NOON + 180 * MINUTE, periods)).periods
+    assert listed.volumes[Dimension.MIN_POWER] == 3
+    assert listed.volumes[Dimension.MAX_POWER] == 11
+
+
+def test_without_a_tariff_what_was_used_still_adds_up() -> None:
+    reckoning = Reckoning(None, NOON)
+    for period in minutes(3):
+        reckoning.add(period, period.start + MINUTE)
+    bill = reckoning.bill(NOON + 3 * MINUTE)
+    assert (bill.priced, bill.total_energy, bill.total_time) == (
+        False,
+        Decimal("0.3"),
+        Decimal("0.05"),
+    )
+
+
+@pytest.mark.parametrize("moment", [NOON.replace(tzinfo=None), NOON.replace(year=1)], ids=str)
+def test_a_moment_that_is_none_is_refused(moment: datetime) -> None:
+    with pytest.raises(InvalidUsage):
+        Reckoning(EVENING, moment)
+    with pytest.raises(InvalidUsage):
+        Reckoning(EVENING, NOON).bill(moment)
+    with pytest.raises(InvalidUsage):
+        Reckoning(EVENING, NOON).add(charging(NOON), moment)
+
+
+def test_a_zone_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidUsage):
+        Reckoning(EVENING, NOON, "Mars/Olympus")
+
+
+def calls_made(work: Callable[[], object]) -> int:
+    """How many functions, ours and built-in ones, `work` calls: a cost that no load changes."""
+    made = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal made
+        made += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return made
+
+
+def test_the_thousandth_update_costs_what_the_hundredth_did() -> None:
+    reckoning, costs = Reckoning(EVENING, NOON), []
+    for period in minutes(1_000):
+        until = period.start + MINUTE
+        costs.append(calls_made(partial(reckoning.bill, until, period)))
+        costs[-1] += calls_made(partial(reckoning.add, period, until))
+    assert max(costs[900:]) <= max(costs[60:160])  # an even cost has no zeros to drop
