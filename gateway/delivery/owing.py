@@ -52,3 +52,10 @@ def whole_first(batch: Iterable[Owing]) -> list[Owing]:
         for one in batch
         if one.ref.kind is not ObjectKind.EVSE or one.lane not in whole
     ]
+
+
+def going_before(owing: Owing) -> tuple[Owing, ...]:
+    """What goes first if it is owed as well: the Session of a CDR, which has the CDR's id."""
+    if owing.ref.kind is not ObjectKind.CDR:
+        return ()
+    return (replace(owing, ref=ObjectRef(ObjectKind.SESSION, owing.ref.id)),)

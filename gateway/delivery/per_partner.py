@@ -18,7 +18,7 @@ from gateway.delivery.clock import Clock
 from gateway.delivery.condition import Condition
 from gateway.delivery.ending import end
 from gateway.delivery.leadership import Leadership
-from gateway.delivery.owing import Owing, whole_first
+from gateway.delivery.owing import Owing, going_before, whole_first
 from gateway.delivery.pacing import Pace
 from gateway.delivery.policy import DeliveryPolicy
 from gateway.delivery.ports import Transport
@@ -287,8 +287,8 @@ class PerPartner:
                 self._in_doubt.append(owing)
                 return
             _deliveries.labels(kind, verdict.kind.value).inc()
-            if verdict.kind is VerdictKind.DELIVERED and owing.ref.kind is ObjectKind.SESSION:
-                self._pace.pushed(owing.key, status, began)
+            if verdict.kind is VerdictKind.DELIVERED and current.ref.kind is ObjectKind.SESSION:
+                self._pace.pushed(current.key, status, began)
             await self._conclude(partner, current, verdict, began)
         except StoreError as error:
             # Not the partner's fault, but without the store nothing can be settled, and pushing
@@ -300,13 +300,16 @@ class PerPartner:
         """With the versions of this moment; None if it is not owed any more.
 
         It may have been read long ago, before an outage. What is pushed now is its state of now,
-        so this version is settled by it; else it would be pushed once more for nothing.
+        so this version is settled by it; else it would be pushed once more for nothing. A CDR
+        lets its Session pass, which may have been marked once more after it.
         """
-        every = (owing, *owing.parts)
+        every = (*going_before(owing), owing, *owing.parts)
         owed = self._store.party(owing.party).owed
         versions = await owed.versions(self.partner_id, [one.ref for one in every])
-        if versions[0] is None:
+        if versions[every.index(owing)] is None:
             return None
+        if owing.ref.kind is ObjectKind.CDR and versions[0] is not None:
+            return replace(every[0], version=versions[0])
         current = [
             replace(one, version=version, parts=())
             for one, version in zip(every, versions, strict=True)

@@ -354,6 +354,19 @@ async def test_the_session_reaches_the_partner_before_its_cdr(world: World) -> N
     assert done[-2:] == ["PUT /sessions/NL/CPO/X1", "POST /cdrs"]
 
 
+async def test_a_session_that_changes_after_its_cdr_was_made_still_goes_first(world: World) -> None:
+    """Marked anew, it stands behind its CDR in what is owed."""
+    emsp = await world.emsp()
+    emsp.answers(failing(503))
+    await world.put(ObjectKind.CDR, cdr("X1"))
+    await world.put_session("1", status="COMPLETED", id_="X1")
+    emsp.interfere = None
+    await world.pass_time(30)
+    done = [entry for entry in emsp.methods() if "X1" in entry or "POST" in entry]
+    # the first try may have been the CDR, while its session was not owed yet
+    assert done[-2:] == ["PUT /sessions/NL/CPO/X1", "POST /cdrs"]
+
+
 # --- CDRs -------------------------------------------------------------------------------------
 
 
