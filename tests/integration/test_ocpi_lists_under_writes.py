@@ -43,7 +43,7 @@ PARTNER = Partner("reader", "Reader", PartnerState.REGISTERED, START)
 _numbers = count()
 
 QUICK = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.generate],  # with a real store, shrinking takes minutes

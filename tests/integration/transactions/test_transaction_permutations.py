@@ -32,7 +32,7 @@ from gateway.services.stations.station_state import StationState
 T0 = from_text("2026-03-01T10:00:00Z")
 UIDS = ("DEADBEEF", "CAFE", "F00D", "BAD", "NOBODY")
 QUICK = settings(
-    max_examples=25,
+    max_examples=16,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.generate],  # with a real store, shrinking takes minutes
