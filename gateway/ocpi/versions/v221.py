@@ -5,11 +5,11 @@ so that nothing of ours (an EVSE's charge point) or of 2.3.0 alone reaches a par
 of 2.2.1 is closed and the canonical value is not in it, a table says what is sent instead, and why.
 """
 
-from gateway.domain.party import Party
 from gateway.ocpi.versions.v221_enums import TOKEN_TYPES
 from gateway.ocpi.versions.v221_locations import connector, evse, location
 from gateway.ocpi.versions.v221_sessions import cdr, session
 from gateway.ocpi.versions.v221_tariffs import price, tariff
+from gateway.ocpi.versions.v230 import token_in
 from gateway.ocpi.versions.wire import Object, Wire
 
 __all__ = ["WIRE", "cdr", "connector", "evse", "location", "price", "session", "tariff", "token"]
@@ -18,11 +18,6 @@ __all__ = ["WIRE", "cdr", "connector", "evse", "location", "price", "session", "
 def token(document: Object) -> Object:
     """A Token, back to the partner that owns it: members of its own are kept."""
     return document | {"type": TOKEN_TYPES(document["type"])}
-
-
-def token_in(document: Object, _owner: Party | None = None) -> Object:
-    """A partner's Token: the members and values of 2.2.1 are a subset of the canonical ones."""
-    return dict(document)
 
 
 WIRE = Wire(

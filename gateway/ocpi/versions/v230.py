@@ -58,7 +58,7 @@ def token(document: Object) -> Object:
 
 
 def token_in(document: Object, _owner: Party | None = None) -> Object:
-    """A partner's Token; 2.3.0 is the canonical version."""
+    """A partner's Token: 2.3.0 is the canonical version, and what 2.2.1 has is a subset of it."""
     return dict(document)
 
 
