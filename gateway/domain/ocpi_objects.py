@@ -1,4 +1,4 @@
-"""Canonical OCPI 2.3.0 Session and CDR, made from a transaction: the second hop of translation.
+"""Canonical OCPI 2.3.0 Session, made from a transaction: the second hop of translation.
 
 Older versions are down-conversions of these at the OCPI edge. Numbers are `Decimal`: energy in
 kWh, time in hours, at most four decimals (types 1.4 `number`).
@@ -20,14 +20,6 @@ from gateway.domain.transactions import Transaction
 
 NOT_AVAILABLE = "#NA"
 """What the standard offers where a mandatory text has no value (transport_and_format 4.1.9)."""
-
-KEPT_LOCATION = "_location"
-"""Member of a stored CDR: the Location, with the one EVSE and connector, as it was at the start.
-
-OCPI 2.1.1 embeds it in the CDR, "including only the relevant EVSE and Connector" (mod_cdrs 3.1). A
-CDR is immutable, so what a version may need is kept when it is made; no version shows it as it is.
-CDRs of before have none.
-"""
 
 _ADD_UP = {
     Dimension.ENERGY,
@@ -135,14 +127,14 @@ def session_object(
         session["end_date_time"] = to_text(priced.end)
     session |= {
         "kwh": kwh(transaction),
-        "cdr_token": _cdr_token(transaction),
+        "cdr_token": cdr_token(transaction),
         "auth_method": transaction.auth_method.value,
-        **_reference(transaction),
+        **reference(transaction),
         "location_id": site.location_id,
         "evse_uid": site.evse["uid"],
         "connector_id": site.connector["id"],
         "currency": site.currency,
-        "charging_periods": _charging_periods(bill.periods),
+        "charging_periods": charging_periods(bill.periods),
         "total_cost": price_object(bill.total_cost),
         # COMPLETED: "no more modifications will be made" (mod_sessions 9.4.2)
         "status": (
@@ -151,49 +143,6 @@ def session_object(
         "last_updated": to_text(now),
     }
     return session
-
-
-def cdr_object(
-    transaction: Transaction,
-    site: Site,
-    *,
-    bill: Bill,
-    priced: Usage,
-    now: datetime,
-) -> dict[str, Any]:
-    """The CDR of an ended transaction (mod_cdrs 10.3.1): sealed, so made once."""
-    cdr: dict[str, Any] = {
-        "country_code": site.party.country_code,
-        "party_id": site.party.party_id,
-        "id": transaction.cdr_id,
-        "start_date_time": to_text(transaction.started_at),
-        "end_date_time": to_text(priced.end),
-        "session_id": transaction.session_id,
-        "cdr_token": _cdr_token(transaction),
-        "auth_method": transaction.auth_method.value,
-        **_reference(transaction),
-        "cdr_location": _cdr_location(site),
-        "currency": site.currency,
-        "tariffs": [dict(site.tariff)] if site.tariff is not None else [],
-        "charging_periods": _charging_periods(bill.periods),
-        "total_cost": price_object(bill.total_cost),
-    }
-    costs = (
-        ("total_fixed_cost", bill.total_fixed_cost),
-        ("total_energy_cost", bill.total_energy_cost),
-        ("total_time_cost", bill.total_time_cost),
-        ("total_parking_cost", bill.total_parking_cost),
-        ("total_reservation_cost", bill.total_reservation_cost),
-    )
-    cdr |= {name: price_object(cost) for name, cost in costs if cost is not None}
-    cdr |= {
-        "total_energy": kwh(transaction),
-        "total_time": number(bill.total_time),
-        "total_parking_time": number(bill.total_parking_time),
-        "last_updated": to_text(now),
-        KEPT_LOCATION: dict(site.location),
-    }
-    return cdr
 
 
 def kwh(transaction: Transaction) -> Decimal:
@@ -222,7 +171,7 @@ def _volumes(period: Period, until: datetime) -> dict[Dimension, Decimal]:
     return volumes
 
 
-def _charging_periods(periods: Iterable[ChargingPeriod]) -> list[dict[str, Any]]:
+def charging_periods(periods: Iterable[ChargingPeriod]) -> list[dict[str, Any]]:
     """List them as the bill has them: a new one wherever another price component counts."""
     sums: dict[Dimension, Decimal] = {}
     return [
@@ -256,7 +205,7 @@ def _exact(total: Decimal) -> Decimal:
     return number(total.quantize(_TWELVE_DECIMALS, ROUND_HALF_UP))
 
 
-def _cdr_token(transaction: Transaction) -> dict[str, Any]:
+def cdr_token(transaction: Transaction) -> dict[str, Any]:
     holder: TokenHolder | None = transaction.holder
     if holder is None:
         raise ValueError(f"transaction {transaction.id} has no holder to bill")
@@ -269,24 +218,6 @@ def _cdr_token(transaction: Transaction) -> dict[str, Any]:
     }
 
 
-def _reference(transaction: Transaction) -> dict[str, Any]:
+def reference(transaction: Transaction) -> dict[str, Any]:
     reference = transaction.authorization_reference
     return {} if reference is None else {"authorization_reference": reference}
-
-
-def _cdr_location(site: Site) -> dict[str, Any]:
-    optional = ("name", "postal_code", "state")
-    location = {"id": site.location_id}
-    location |= {key: site.location[key] for key in optional if site.location.get(key)}
-    return location | {
-        "address": site.location["address"],
-        "city": site.location["city"],
-        "country": site.location["country"],
-        "coordinates": site.location["coordinates"],
-        "evse_uid": site.evse["uid"],
-        "evse_id": site.evse.get("evse_id") or NOT_AVAILABLE,
-        "connector_id": site.connector["id"],
-        "connector_standard": site.connector["standard"],
-        "connector_format": site.connector["format"],
-        "connector_power_type": site.connector["power_type"],
-    }

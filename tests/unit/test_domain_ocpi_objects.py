@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.domain.energy import EnergyMeter
-from gateway.domain.ocpi_objects import Site, cdr_object, number, usage
+from gateway.domain.ocpi_cdrs import cdr_object
+from gateway.domain.ocpi_objects import Site, number, usage
 from gateway.domain.party import Party
 from gateway.domain.periods import Period, Periods
 from gateway.domain.pricing import price

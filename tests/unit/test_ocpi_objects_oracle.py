@@ -13,7 +13,8 @@ from ocpi_documents import objects
 from gateway import exact_json
 from gateway.canonical import validate_location, validate_tariff, validate_token
 from gateway.domain.energy import EnergyMeter
-from gateway.domain.ocpi_objects import KEPT_LOCATION, Site, cdr_object, session_object, usage
+from gateway.domain.ocpi_cdrs import KEPT_LOCATION, cdr_object
+from gateway.domain.ocpi_objects import Site, session_object, usage
 from gateway.domain.party import Party
 from gateway.domain.periods import Period, Periods
 from gateway.domain.pricing import price

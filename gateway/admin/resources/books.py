@@ -9,7 +9,7 @@ from gateway.admin.lists import DEFAULT_LIMIT, Keep, newest_documents
 from gateway.admin.resources import party
 from gateway.admin.services import Services
 from gateway.domain.delivery import ObjectKind, ObjectRef
-from gateway.domain.ocpi_objects import KEPT_LOCATION
+from gateway.domain.ocpi_cdrs import KEPT_LOCATION
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.token_owner import list_behind

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.domain.ocpi_objects import KEPT_LOCATION, NOT_AVAILABLE
+from gateway.domain.ocpi_cdrs import KEPT_LOCATION
+from gateway.domain.ocpi_objects import NOT_AVAILABLE
 from gateway.ocpi.versions import v221_sessions as newer
 from gateway.ocpi.versions.picking import Convert, each, pick, same
 from gateway.ocpi.versions.v211_enums import AUTH_METHODS, DIMENSIONS, SESSION_STATUSES

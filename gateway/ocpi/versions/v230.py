@@ -7,7 +7,7 @@ behind an EVSE, which is an OCPP identity (S7), and the members that a stored CD
 versions that need them.
 """
 
-from gateway.domain.ocpi_objects import KEPT_LOCATION
+from gateway.domain.ocpi_cdrs import KEPT_LOCATION
 from gateway.domain.party import Party
 from gateway.ocpi.versions.picking import without
 from gateway.ocpi.versions.wire import Object, Wire

@@ -225,7 +225,7 @@ class Costs:
         )
         if document is None:
             return
-        run = await self._billing.restore(state, msgspec.convert(document, Transaction))
+        run = await self._billing.sites.restore(state, msgspec.convert(document, Transaction))
         cost = sure_cost(run.transaction, self._billing.bill(run))
         if cost is None or run.site is None:
             return

@@ -69,7 +69,7 @@ class StationTariffs:
         """The active tariffs by EVSE; EVSEs without one are not in it."""
         found = {}
         for evse_id in sorted(state.bindings):
-            site = await self._billing.site(state, evse_id)
+            site = await self._billing.sites.find(state, evse_id)
             if site is not None and site.tariff is not None:
                 found[evse_id] = ActiveTariff(site.tariff, _texts(site.tariff))
         return found

@@ -17,7 +17,8 @@ from gateway.domain.pricing import Bill
 from gateway.domain.transactions import Transaction
 from gateway.services.access.tokens_in_use import TokensInUse
 from gateway.services.charging import transaction_story as story
-from gateway.services.charging.billing import Billing, running
+from gateway.services.charging.billing import Billing
+from gateway.services.charging.sites import running
 from gateway.services.charging.transaction_heard import HeardEvents
 from gateway.services.charging.transaction_log import Entry, decoded, encoded, unhurried
 from gateway.services.charging.transaction_retelling import retold
@@ -68,7 +69,7 @@ class TransactionBook:
         document = await party.transactions.get(state.identity, transaction_id)
         if document is None:
             return None
-        return await self._billing.restore(state, msgspec.convert(document, Transaction))
+        return await self._billing.sites.restore(state, msgspec.convert(document, Transaction))
 
     async def log(self, state: StationState, transaction_id: str) -> list[Entry]:
         """Everything that was said of a transaction, as it came."""
@@ -135,7 +136,7 @@ class TransactionBook:
         known = run.transaction.id in state.open
         before = self._superseded(state, change, run)
         state.open[run.transaction.id] = run
-        self._billing.snapshot(change, state, run)
+        self._billing.sites.snapshot(change, state, run)
         self._put(state, change, run.transaction)
         _keep(self._store.party(state.party).transactions, change, run, entries)
         self._billing.session(change, state.party, run)
@@ -154,7 +155,7 @@ class TransactionBook:
     async def placed(self, state: StationState, run: RunningTransaction) -> bool:
         """Fix the site of a transaction whose EVSE or connector is now known; True if there is."""
         transaction = run.transaction
-        site = await self._billing.site(state, transaction.evse_id, transaction.connector_id)
+        site = await self._billing.sites.find(state, transaction.evse_id, transaction.connector_id)
         if site is None:
             return False
         placed = running(transaction.unflagged(flags.NO_LOCATION), site)
@@ -258,7 +259,7 @@ class TransactionBook:
         run.transaction = transaction = replace(run.transaction, due_at=wait_until)
         change = self._store.party(state.party).change(state.fence)
         if not run.site_kept:
-            self._billing.snapshot(change, state, run)
+            self._billing.sites.snapshot(change, state, run)
         # what is marked first goes out first: a CDR follows its COMPLETED session
         bill = self._billing.session(change, state.party, run)
         billed = wait_until is None and self._billing.cdr(change, state.party, run)

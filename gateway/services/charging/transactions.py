@@ -24,8 +24,9 @@ from gateway.domain.tokens import Authorization, TokenRef
 from gateway.domain.transactions import Effect, Step, Transaction, UnknownTransaction, effect_on
 from gateway.services.access.authorization import INVALID, AuthorizationService
 from gateway.services.charging import transaction_story as story
-from gateway.services.charging.billing import Billing, running
+from gateway.services.charging.billing import Billing
 from gateway.services.charging.late_words import LateWords
+from gateway.services.charging.sites import running
 from gateway.services.charging.transaction_book import TransactionBook
 from gateway.services.charging.transaction_events import TransactionAnswer, TransactionEvents
 from gateway.services.charging.transaction_log import Entry, Switched
@@ -94,7 +95,7 @@ class TransactionService:
             async with state.steps:
                 return await self._started_before(state, known)
         authorization = await self._authorization.for_start(state, event.token, event.evse_id)
-        site = await self._billing.site(state, event.evse_id)
+        site = await self._billing.sites.find(state, event.evse_id)
         # Never 0, fits 32 bits signed, not guessable (ocpp-rules 13).
         transaction_id = str(secrets.randbelow(2**31 - 1) + 1)
         run = running(story.started(state.identity, transaction_id, event, authorization), site)

@@ -316,7 +316,7 @@ class ChargePoints:
         party = self._store.party(state.party)
         for document in await party.transactions.open(state.identity):
             transaction = msgspec.convert(document, Transaction)
-            state.open[transaction.id] = await self._billing.restore(state, transaction)
+            state.open[transaction.id] = await self._billing.sites.restore(state, transaction)
         state.published = await self._published(state, state.bindings)
 
     def _read_fields(self, state: StationState, fields: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.events import TransactionPhase, TransactionReported
 from gateway.domain.meter import Measurand, Reading, Sample
-from gateway.domain.ocpi_objects import KEPT_LOCATION
+from gateway.domain.ocpi_cdrs import KEPT_LOCATION
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import TokenRef
