@@ -22,7 +22,7 @@ from gateway.domain.charge_points import ChargePointRecord, SecurityProfile
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.tokens import TokenType
-from gateway.services.charging.tariffs import TariffBook
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.settings import Settings, secret_key

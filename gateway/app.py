@@ -25,8 +25,8 @@ from gateway.ocpi.platform import Platform
 from gateway.ocpi.pushes.audience import Audience
 from gateway.ocpi.pushes.sender import ObjectSender
 from gateway.ocpp.server import OcppServer
-from gateway.services.charging.completion import Completion
 from gateway.services.stations.lost_nodes import LostNodes
+from gateway.services.transactions.completion import Completion
 from gateway.settings import Settings, operator_token, secret_key
 from gateway.store import Store
 from gateway.store.embedded import EmbeddedServer
@@ -109,6 +109,7 @@ async def _build(settings: Settings, store: Store, stack: AsyncExitStack) -> Gat
     await _started(stack, house.parties.load, house.parties.close)
     for own in house.parties.all():
         await house.catalogue.list_anew(own.party)
+        await house.tariffs.note_anew(own.party)
     await _started(stack, house.partners.load, house.partners.close)
     await _started(stack, house.hub_clients.load, house.hub_clients.close)
     stack.push_async_callback(house.charge_points.close)

@@ -10,24 +10,23 @@ from gateway.ocpi.outgoing.safe_http import SafeHttp
 from gateway.ocpi.tokens.token_authorizer import RealTimeAuthorizer
 from gateway.services.access.authorization import AuthorizationPolicy, AuthorizationService
 from gateway.services.access.local_list import LocalLists
-from gateway.services.charging.billing import Billing
+from gateway.services.billing.billing import Billing
+from gateway.services.billing.charging_preferences import ChargingPreferences
+from gateway.services.billing.cost import Costs
+from gateway.services.billing.payments import Payments
+from gateway.services.billing.preauthorized import PreauthorizedAmounts
+from gateway.services.billing.preferred_tariffs import PreferredTariffs
+from gateway.services.billing.station_tariffs import StationTariffs
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.charging.charging_limits import ChargingLimits
-from gateway.services.charging.charging_preferences import ChargingPreferences
 from gateway.services.charging.commands import CommandService
-from gateway.services.charging.cost import Costs
 from gateway.services.charging.in_flight import InFlight
 from gateway.services.charging.partner_profiles import PartnerProfiles
-from gateway.services.charging.payments import Payments
-from gateway.services.charging.preauthorized import PreauthorizedAmounts
-from gateway.services.charging.reservation_expiry import ReservationExpiry
-from gateway.services.charging.reservations import Reservations
 from gateway.services.charging.smart_charging import SmartCharging
-from gateway.services.charging.stale import StaleTransactions
-from gateway.services.charging.station_tariffs import StationTariffs
 from gateway.services.charging.targets import Targets
-from gateway.services.charging.tariffs import TariffBook
-from gateway.services.charging.transactions import TransactionService
 from gateway.services.hooks import hook
+from gateway.services.reservations.expiry import ReservationExpiry
+from gateway.services.reservations.service import Reservations
 from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.parties import PartyBook, PartyInfo
@@ -50,6 +49,8 @@ from gateway.services.stations.provisioning import BootIntervals, Provisioning
 from gateway.services.stations.reports import Reports
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.status import StatusService
+from gateway.services.transactions.service import TransactionService
+from gateway.services.transactions.stale import StaleTransactions
 from gateway.settings import Settings
 from gateway.store import Store
 
@@ -89,6 +90,7 @@ class House:
     credentials: Credentials
     charge_points: ChargePoints
     stale: StaleTransactions
+    preferred_tariffs: PreferredTariffs
     local_lists: LocalLists
     costs: Costs
     preauthorized: PreauthorizedAmounts
@@ -136,7 +138,7 @@ def requests_of_partners(settings: Settings, house: House) -> PartnerRequests:
             now=utc_now,
         ),
         profiles=profiles,
-        preferences=ChargingPreferences(house.store, targets, utc_now),
+        preferences=ChargingPreferences(house.store, targets, house.preferred_tariffs, utc_now),
         expiry=ReservationExpiry(
             house.store,
             house.reservations,
@@ -154,7 +156,14 @@ def build(settings: Settings, store: Store, http: SafeHttp, ocsp: OcspFetch) -> 
     hub_clients = HubClients(store, partners, parties, now)
     client = OcpiClient(http, now=now)
     publisher = EvsePublisher(store, partners, now)
-    billing = Billing(store, settings.currency, now, settings.session_interval)
+    billing = Billing(
+        store,
+        settings.currency,
+        now,
+        settings.session_interval,
+        partner=partners.get,
+        released=settings.released,
+    )
     authorization = AuthorizationService(
         store,
         partners,
@@ -190,7 +199,7 @@ def build(settings: Settings, store: Store, http: SafeHttp, ocsp: OcspFetch) -> 
         offline_after=settings.offline_after,
         now=now,
     )
-    reservations = Reservations(store, router, now)
+    reservations = Reservations(store, router, now, billing.sites)
     charge_points.leaving.append(reservations.abandoned)
     trust = Trust(settings.ocpp_tls_client_ca)
     certificates = CertificateServices(
@@ -237,6 +246,7 @@ def build(settings: Settings, store: Store, http: SafeHttp, ocsp: OcspFetch) -> 
         router=router,
         charge_points=charge_points,
         stale=StaleTransactions(store, charge_points, router, transactions, node_id),
+        preferred_tariffs=PreferredTariffs(store, charge_points, router, billing, node_id),
         local_lists=local_lists,
         costs=costs,
         preauthorized=PreauthorizedAmounts(router, billing, partners),

@@ -27,7 +27,7 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.server import OcppServer
 from gateway.ocpp.tls import CertificateFiles, ServerTls
 from gateway.services.access.own_tokens import OwnTokens
-from gateway.services.charging.invoices import Invoices
+from gateway.services.billing.invoices import Invoices
 from gateway.services.files.file_transfers import FileRules, FileTransfers
 from gateway.services.files.firmware_signature import read_roots
 from gateway.services.roaming.payment_terminals import PaymentTerminals

@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.domain.bills.holding import releases
 from gateway.domain.party import Party
 
 PREFIX = "GATEWAY_"
@@ -94,6 +95,10 @@ class Settings(BaseSettings):
     )
     completion_wait: float = Field(
         300.0, ge=0, description="seconds that missing events of an ended transaction have"
+    )
+
+    cdr_release: str | None = Field(
+        None, description="names of what shall not hold a CDR, with commas; see docs/operate.md"
     )
 
     ocpi_host: str = "127.0.0.1"
@@ -204,10 +209,19 @@ class Settings(BaseSettings):
             raise ValueError("GATEWAY_OCPP_TLS_CERT_2 and GATEWAY_OCPP_TLS_KEY_2 go together")
         if (self.ca == "external") != (self.ca_hook is not None):
             raise ValueError("GATEWAY_CA=external and GATEWAY_CA_HOOK go together")
+        try:
+            releases(self.cdr_release or "")
+        except ValueError as error:
+            raise ValueError(f"GATEWAY_CDR_RELEASE: {error}") from None
         if not set(self.files_schemes.split(",")) <= KNOWN_SCHEMES:
             known = ", ".join(sorted(KNOWN_SCHEMES))
             raise ValueError(f"GATEWAY_FILES_SCHEMES has one that is not of {known}")
         return self
+
+    @property
+    def released(self) -> frozenset[str]:
+        """The flags of transactions that shall not hold a CDR."""
+        return releases(self.cdr_release or "")
 
     @property
     def party(self) -> Party:

@@ -6,9 +6,14 @@ That one is emptied, so never point it at data that somebody needs.
 """
 
 import asyncio
+import asyncio.constants
+import contextlib
 import os
+import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +23,24 @@ from gateway.store import Store
 from gateway.store.embedded import EmbeddedServer
 
 SECRET_KEY = bytes(range(32))
+MEMORY = Path("/dev/shm")  # where Linux has it
+ENOUGH = 1 << 30  # bytes, of which a run needs some hundredth
+ORIGINS_NOTED = bool(os.environ.get("PYTHONASYNCIODEBUG"))
+
+
+class WatchfulLoop(asyncio.SelectorEventLoop):
+    """asyncio in debug mode, without a note of the stack at every future and handle.
+
+    Every check stays, asyncio's and those of libraries that ask for the mode: a call from another
+    thread, a callback that is none, a response that nobody closed. The notes only say where
+    something was made, and would be half of a run's CPU time. PYTHONASYNCIODEBUG=1 brings them
+    back when they are needed.
+    """
+
+    def get_debug(self) -> bool:
+        """True, but for asyncio's own objects, which would note the stack."""
+        asker = sys._getframe(1).f_globals["__name__"]
+        return super().get_debug() and not asker.startswith("asyncio.")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +59,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # else a run that is ended by `timeout` or CI would leave its server behind
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
+    if not ORIGINS_NOTED:
+        # where a coroutine was made that nobody awaited: the line will do, the stack is dear
+        asyncio.constants.DEBUG_STACK_DEPTH = 1
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop of every test."""
+    return {"asyncio": asyncio.SelectorEventLoop if ORIGINS_NOTED else WatchfulLoop}
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +74,19 @@ def store_server_binary(pytestconfig: pytest.Config) -> Path | None:
     """The server program to start, None for the embedded one."""
     path = pytestconfig.getoption("--store-server")
     return Path(path) if path else None
+
+
+@contextlib.contextmanager
+def server_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """In memory where there is plenty: it syncs every write, and nobody ever reads them again.
+
+    A server that a test starts for itself has its files on a disk.
+    """
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
+        with tempfile.TemporaryDirectory(prefix="gateway-tests-", dir=MEMORY) as directory:
+            yield Path(directory)
+    else:
+        yield tmp_path_factory.mktemp("redis")
 
 
 @pytest.fixture(scope="session")
@@ -56,16 +100,16 @@ def redis_server_url(
     if given:
         yield given
         return
-    data_dir = tmp_path_factory.mktemp("redis")
-    server = asyncio.run(EmbeddedServer.start(data_dir, store_server_binary))
-    yield server.url
-    asyncio.run(server.stop())
+    with server_directory(tmp_path_factory) as data_dir:
+        server = asyncio.run(EmbeddedServer.start(data_dir, store_server_binary))
+        yield server.url
+        asyncio.run(server.stop())
 
 
 @pytest.fixture
 async def redis_url(redis_server_url: str) -> str:
     """The server's URL, with nothing stored in it."""
-    async with Redis.from_url(redis_server_url) as client:
+    async with Redis.from_url(redis_server_url, driver_info=None) as client:
         await client.flushall()
     return redis_server_url
 

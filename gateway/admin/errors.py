@@ -77,12 +77,6 @@ class Overdue(ApiError):
     status, code = 503, "overdue"
 
 
-class NotThereYet(ApiError):
-    """A call of the contract that this version does not carry out."""
-
-    status, code = 501, "not_implemented"
-
-
 class PartnerFailed(ApiError):
     """A partner did not do its part."""
 

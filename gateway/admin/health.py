@@ -23,6 +23,7 @@ class Health:
 
     def __init__(self, services: Services) -> None:
         self._store: Store = services.store
+        self._parties = services.parties
         self._checks: Mapping[str, Check] = {"store": self._store_check, **services.checks}
         self._others = services.warnings
         self._warnings: tuple[float, list[str]] = (float("-inf"), [])
@@ -53,13 +54,18 @@ class Health:
         return None if await self._store.ping() else "the store does not take commits"
 
     async def _current_warnings(self) -> list[str]:
-        """Charge points without authentication (S1); looked up now and then, not at every probe."""
+        """Charge points without authentication (S1), and bills that wait for the operator.
+
+        Looked up now and then, not at every probe.
+        """
         at, warnings = self._warnings
         if time.monotonic() < at + _WARNINGS_LAST:
             return warnings
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
                 records = await self._store.charge_points.all()
+                books = [self._store.party(info.party).transactions for info in self._parties.all()]
+                held = sum([await one.held_count() for one in books])
         except (StoreError, TimeoutError):
             return ["the charge points could not be looked through"]
         open_ones = [
@@ -68,6 +74,8 @@ class Health:
             if record.enabled and record.security_profile is SecurityProfile.UNSECURED
         ]
         warnings = [_warning(open_ones)] if open_ones else []
+        if held:
+            warnings.append(f"{held} CDR(s) are held until you decide: /held-cdrs")
         self._warnings = (time.monotonic(), warnings)
         return warnings
 

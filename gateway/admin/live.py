@@ -21,7 +21,7 @@ from prometheus_client import Gauge
 from gateway.admin.resources.transactions import shown_transaction
 from gateway.admin.services import Services
 from gateway.admin.stations import described
-from gateway.services.charging.charging_preferences import PREFERENCES_TOPIC
+from gateway.services.billing.preferred_tariffs import PREFERENCES_TOPIC
 from gateway.services.security.security_events import SECURITY_EVENTS_TOPIC
 from gateway.services.stations.station_state import StationState
 from gateway.store import Documents, PageQuery, StoreError

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-_FILES = ("index.html", "dashboard.js", "dashboard.css", "icon.svg")
+_FILES = ("index.html", "dashboard.js", "held.js", "dashboard.css", "icon.svg")
 
 
 def add_pages(app: web.Application) -> None:

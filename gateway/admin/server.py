@@ -19,6 +19,7 @@ from gateway.admin.resources.credentials import CredentialCalls
 from gateway.admin.resources.device_model import DeviceModelCalls
 from gateway.admin.resources.events import EventCalls
 from gateway.admin.resources.files import FirmwareCalls, UploadedFileCalls
+from gateway.admin.resources.held_cdrs import HeldCdrCalls
 from gateway.admin.resources.hub_clients import HubClientCalls
 from gateway.admin.resources.invoices import InvoiceCalls
 from gateway.admin.resources.kept import KeptCalls
@@ -95,6 +96,7 @@ def _routes(services: Services, live: LiveEvents) -> list[Route]:
         *TokenCalls(services).routes(),
         *LocalListCalls(services).routes(),
         *BookCalls(services).routes(),
+        *HeldCdrCalls(services).routes(),
         *PartyCalls(services).routes(),
         *partners.routes(),
         *PartnerHandshakes(services, partners).routes(),

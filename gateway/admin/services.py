@@ -8,15 +8,14 @@ from gateway.admin.ports import Check, Frames, Registrar, Warnings
 from gateway.delivery import Deliveries
 from gateway.services.access.local_list import LocalLists
 from gateway.services.access.own_tokens import OwnTokens
-from gateway.services.charging.cost import Costs
-from gateway.services.charging.invoices import Invoices
-from gateway.services.charging.payments import Payments
-from gateway.services.charging.reservations import Reservations
+from gateway.services.billing.cost import Costs
+from gateway.services.billing.invoices import Invoices
+from gateway.services.billing.payments import Payments
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.charging.smart_charging import SmartCharging
-from gateway.services.charging.stale import StaleTransactions
-from gateway.services.charging.tariffs import TariffBook
 from gateway.services.files.file_transfers import FileTransfers
 from gateway.services.ports import CdrReader
+from gateway.services.reservations.service import Reservations
 from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.parties import PartyBook
@@ -32,6 +31,7 @@ from gateway.services.stations.operations import Operations
 from gateway.services.stations.provisioning import Provisioning
 from gateway.services.stations.reports import Reports
 from gateway.services.stations.routing import StationRouter
+from gateway.services.transactions.stale import StaleTransactions
 from gateway.store import Store
 
 

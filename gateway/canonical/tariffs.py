@@ -90,7 +90,8 @@ class TariffElement(OcpiObject):
 class Tariff(OcpiObject):
     """mod_tariffs 1.3.1; the gateway sets `last_updated` where it is missing.
 
-    `preauthorize_amount` is the payments release's addition.
+    `preauthorize_amount` is the payments release's addition. `partners` is our own: the ids of the
+    partners that it is for. No other sees it, and none sees this member.
     """
 
     country_code: CountryCode
@@ -107,6 +108,7 @@ class Tariff(OcpiObject):
     max_price: PriceLimit | None = None
     elements: Annotated[list[TariffElement], Field(min_length=1)]
     tax_included: Literal["YES", "NO", "N/A"]
+    partners: Annotated[list[str], Field(min_length=1)] | None = None
     preauthorize_amount: Amount | None = None
     start_date_time: DateTime | None = None
     end_date_time: DateTime | None = None

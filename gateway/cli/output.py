@@ -60,7 +60,7 @@ def print_members(document: dict[str, Any]) -> None:
 def write(text: str, path: Path | None) -> None:
     """To a file, or to standard output."""
     if path is None:
-        print(text)
+        print(text, end="" if text.endswith("\n") else "\n")
         return
     try:
         path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")

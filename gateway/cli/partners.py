@@ -1,15 +1,21 @@
 """`gateway partner`: inviting roaming partners, registering with them, watching them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
 from gateway.cli.api import connect, segment
+from gateway.cli.late import LateGroup
 from gateway.cli.output import Json, Url, print_json, print_line, print_members, print_table
-from gateway.cli.partner_check import partner_check
 
-app = typer.Typer(help="Roaming partners.", no_args_is_help=True)
-app.command(name="check")(partner_check)
+
+class PartnerGroup(LateGroup):
+    """`check` brings a client and the rules of every version."""
+
+    late: ClassVar[dict[str, str]] = {"check": "gateway.cli.partner_check:partner_check"}
+
+
+app = typer.Typer(cls=PartnerGroup, help="Roaming partners.", no_args_is_help=True)
 
 _HANDSHAKE_SECONDS = 130.0
 
@@ -88,6 +94,25 @@ def resend(
         print_json(shown)
     else:
         print_members({"since": shown["since"], **shown["owed_again"]})
+
+
+@app.command("session-interval")
+def session_interval(
+    partner: PartnerId,
+    seconds: Annotated[
+        float | None, typer.Argument(min=0, help="Without it: as for everybody.")
+    ] = None,
+    url: Url = None,
+    json_output: Json = False,
+) -> None:
+    """Set how many seconds lie between two updates of one running session at a partner."""
+    path, body = f"/partners/{segment(partner)}", {"session_interval": seconds}
+    _, shown = connect(url).call("PATCH", path, body)
+    if json_output:
+        print_json(shown)
+        return
+    set_to = shown["session_interval"]
+    print_line(f"{shown['name']}: {'as for everybody' if set_to is None else f'{set_to} s'}")
 
 
 @app.command()

@@ -9,13 +9,13 @@ from gateway.cli.imports import documents
 from gateway.cli.output import read_json
 from gateway.cli.problem import Problem
 from gateway.domain.pricing import price
-from gateway.domain.tariff_faults import Finding, Severity, find
 from gateway.domain.tariffs import InvalidTariff, Tariff, parse_tariff
-from gateway.services.charging.tariffs import bill_object, read_usage
+from gateway.domain.tariffs.faults import Finding, Severity, find
+from gateway.services.billing.tariffs import bill_object, read_usage
 
 Document = dict[str, Any]
 
-_OF_A_SESSION = ("start_date_time", "end_date_time", "time_zone", "charging_periods")
+_OF_A_SESSION = ("start_date_time", "end_date_time", "time_zone", "charging_periods", "cancelled")
 # Whose a tariff is says the gateway when it is imported.
 _ANYBODY = {"country_code": "XX", "party_id": "XXX"}
 

@@ -11,9 +11,9 @@ from gateway.cli.api import connect, segment
 from gateway.cli.imports import Document, Files, put_all
 from gateway.cli.output import Json, Url, print_json, print_line, print_table
 from gateway.cli.problem import Problem
-from gateway.domain.tariff_faults import Severity
-from gateway.domain.tariff_words import LANGUAGES, MOST_CHARACTERS, alt_text, describe
 from gateway.domain.tariffs import InvalidTariff, parse_tariff
+from gateway.domain.tariffs.faults import Severity
+from gateway.domain.tariffs.words import LANGUAGES, MOST_CHARACTERS, alt_text, describe
 
 app = typer.Typer(help="Import tariffs, check them and try them out.", no_args_is_help=True)
 
@@ -158,6 +158,7 @@ def _print_bill(bill: Document) -> None:
     for note in bill["notes"]:
         print_line(f"note: {note}")
     print_line(f"total: {_money(bill['total_cost'])} {bill['currency']}")
+    print_line(f"to be paid: {bill['payable']} {bill['currency']}")
     if bill.get("stored_total_cost"):
         print_line(f"stored total: {_money(bill['stored_total_cost'])}")
 

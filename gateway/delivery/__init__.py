@@ -24,7 +24,8 @@ Is the partner down is another question than was the object refused
 
 Sessions are coalesced (`pacing`)
     A running session changes with every meter value. Between two pushes of it lies a minimum
-    time, unless its status changed.
+    time, the partner's own `session_interval` or everybody's, unless its status changed. It is
+    kept in memory: after a restart, or on another node, the first push goes at once.
 
 What outlives a restart (`standing`, `condition`)
     A pause, a Retry-After, a suspension and whether the operator has been told of it: stored when

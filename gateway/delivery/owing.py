@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
+from gateway.domain.bills.cdr_series import place_of
 from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.party import Party
 
@@ -27,11 +28,12 @@ class Owing:
 
     @property
     def lane(self) -> Hashable:
-        """What must not overtake each other: a location and its EVSEs, a session and its CDR."""
+        """What must not overtake each other: a location and its EVSEs, a session and its CDRs."""
         site = self.ref.kind in (ObjectKind.LOCATION, ObjectKind.EVSE)
         charge = self.ref.kind in (ObjectKind.SESSION, ObjectKind.CDR)
-        group = "site" if site else "charge" if charge else self.ref.kind.value
-        return self.party, group, self.ref.id.lower()
+        if charge:
+            return self.party, "charge", place_of(self.ref.id).session_id.lower()
+        return self.party, "site" if site else self.ref.kind.value, self.ref.id.lower()
 
 
 def whole_first(batch: Iterable[Owing]) -> list[Owing]:
@@ -55,7 +57,14 @@ def whole_first(batch: Iterable[Owing]) -> list[Owing]:
 
 
 def going_before(owing: Owing) -> tuple[Owing, ...]:
-    """What goes first if it is owed as well: the Session of a CDR, which has the CDR's id."""
+    """What goes first if it is owed as well, in its order.
+
+    Before a CDR its Session, before a Credit CDR the CDR that it credits, before a corrected CDR
+    that Credit CDR ("After having sent the Credit CDR, the CPO can send a new CDR", mod_cdrs).
+    """
     if owing.ref.kind is not ObjectKind.CDR:
         return ()
-    return (replace(owing, ref=ObjectRef(ObjectKind.SESSION, owing.ref.id)),)
+    place = place_of(owing.ref.id)
+    before = [ObjectRef(ObjectKind.CDR, one.id) for one in place.earlier]
+    session = ObjectRef(ObjectKind.SESSION, place.session_id)
+    return tuple(replace(owing, ref=ref) for ref in (session, *before))

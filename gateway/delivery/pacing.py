@@ -15,11 +15,12 @@ class Pace:
 
     An object that was marked again within the interval waits for its end, unless its status is
     another than last time. What was decided about one version of it is remembered, so that the
-    status of a waiting object is looked up once.
+    status of a waiting object is looked up once. The interval may change at any time, and counts
+    from then on also for what waits already.
     """
 
     def __init__(self, interval: float) -> None:
-        self._interval = interval
+        self.interval = interval
         self._pushed: dict[Hashable, _Push] = {}
         self._held: dict[Hashable, int] = {}
 
@@ -55,4 +56,4 @@ class Pace:
 
     def _left(self, key: Hashable, now: float) -> float:
         last = self._pushed.get(key)
-        return 0.0 if last is None else max(0.0, last.at + self._interval - now)
+        return 0.0 if last is None else max(0.0, last.at + self.interval - now)

@@ -34,6 +34,9 @@ from gateway.store import Store, StoreError
 # How many objects of a busy lane may lie before those of a free one without hiding them.
 _SLACK = 256
 
+# Whoever refuses a session's updates is not sent them any more often than who takes them.
+_ANSWERED = (VerdictKind.DELIVERED, VerdictKind.REFUSED)
+
 _log = structlog.get_logger(__name__)
 
 _STORE_AWAY = "deliveries wait for the store"
@@ -167,6 +170,7 @@ class PerPartner:
             partner = await self._revived(partner)
         if partner.state is not PartnerState.REGISTERED:
             return poll
+        self._pace.interval = partner.session_interval_or(self._policy.session_interval)
         self._condition.note_registration(partner)
         if partner.to_introduce:  # left undone by a node that has died
             await introduce(self._store, self._partners, partner)
@@ -287,7 +291,7 @@ class PerPartner:
                 self._in_doubt.append(owing)
                 return
             _deliveries.labels(kind, verdict.kind.value).inc()
-            if verdict.kind is VerdictKind.DELIVERED and current.ref.kind is ObjectKind.SESSION:
+            if verdict.kind in _ANSWERED and current.ref.kind is ObjectKind.SESSION:
                 self._pace.pushed(current.key, status, began)
             await self._conclude(partner, current, verdict, began)
         except StoreError as error:
@@ -301,15 +305,20 @@ class PerPartner:
 
         It may have been read long ago, before an outage. What is pushed now is its state of now,
         so this version is settled by it; else it would be pushed once more for nothing. A CDR
-        lets its Session pass, which may have been marked once more after it.
+        lets its Session and the CDRs before it pass, which may have been marked after it.
         """
         every = (*going_before(owing), owing, *owing.parts)
         owed = self._store.party(owing.party).owed
         versions = await owed.versions(self.partner_id, [one.ref for one in every])
         if versions[every.index(owing)] is None:
             return None
-        if owing.ref.kind is ObjectKind.CDR and versions[0] is not None:
-            return replace(every[0], version=versions[0])
+        if owing.ref.kind is ObjectKind.CDR:
+            first, version = next(
+                (one, version)
+                for one, version in zip(every, versions, strict=True)
+                if version is not None
+            )
+            return replace(first, version=version)
         current = [
             replace(one, version=version, parts=())
             for one, version in zip(every, versions, strict=True)

@@ -9,6 +9,7 @@ from gateway.delivery.backoff import BackoffPolicy
 class DeliveryPolicy:
     """Numbers to set; seconds throughout.
 
+    `session_interval` is for partners that have none of their own.
     `poll` is how often a loop looks without being woken; a partner's lease lasts three polls.
     `settling` is how long after a registration a 401 is taken for "not yet": the partner may have
     still to read the answer that completes it.

@@ -44,7 +44,7 @@ class Preferences:
 _SHIFTING = frozenset({ProfileType.CHEAP, ProfileType.GREEN})
 
 # "for every supported ProfileType, a Tariff MUST be provided" (TariffType, 11.4.7)
-_TARIFF_OF: Mapping[str, str] = {
+TARIFF_OF: Mapping[str, str] = {
     ProfileType.CHEAP: "PROFILE_CHEAP",
     ProfileType.FAST: "PROFILE_FAST",
     ProfileType.GREEN: "PROFILE_GREEN",
@@ -60,7 +60,7 @@ def answer(
 ) -> PreferencesAnswer:
     """Judge them by the connector's tariffs and power. REGULAR asks for nothing special."""
     if wanted.profile_type != ProfileType.REGULAR:
-        tariff_type = _TARIFF_OF.get(wanted.profile_type)
+        tariff_type = TARIFF_OF.get(wanted.profile_type)
         if tariff_type is None or tariff_type not in tariff_types:
             return PreferencesAnswer.PROFILE_TYPE_NOT_SUPPORTED
     if wanted.profile_type in _SHIFTING:

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from gateway.domain.meter import Reading
+from gateway.domain.metering.meter import Reading
 from gateway.domain.tokens import TokenRef
 from gateway.domain.values import dataclass
 
@@ -48,6 +48,7 @@ class Booted:
     serial_number: str | None = None
     firmware_version: str | None = None
     reason: str | None = None
+    meter_serial_number: str | None = None  # 1.6: of "the main electrical meter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What may be odd about a transaction, in the words that operators see."""
 
-from gateway.domain.energy import STOP_BELOW_READING, WENT_BACK
+from gateway.domain.metering.energy import STOP_BELOW_READING, WENT_BACK
 
 NO_LOCATION = "no location for this EVSE"
 START_MISSING = "start missing"
@@ -21,8 +21,15 @@ STATION_COST_DIFFERS = "station's own cost differs"
 NO_METER_VALUE = "no meter value"
 TOO_MANY_EVENTS = "too many events"
 NOT_PRICED = "cannot be priced"
+NO_TARIFF = "no tariff of its connector is for this session"
+STOP_UNREAD = "no meter value at its end"
+BEYOND_POWER = "more energy than the connector can deliver"
+CLOCK_JUMPED = "clock jumped during the transaction"
+METER_ERROR = "its meter says that its energy is not to be billed"
+SIGNED_DIFFERS = "signed meter values say another energy"
 
-# With one of these the energy, the time or the place is not known: the CDR is held.
+# With one of these the energy, the time, the place or the price is not known: the CDR is held.
+# What of them the operator wants released is `holding`'s.
 HOLDING = frozenset(
     {
         NO_LOCATION,
@@ -30,8 +37,16 @@ HOLDING = frozenset(
         END_MISSING,
         CLOCK_WRONG,
         WENT_BACK,
+        START_UNREAD,
+        STOP_UNREAD,
+        BEYOND_POWER,
+        CLOCK_JUMPED,
+        METER_ERROR,
+        EVENTS_MISSING,
         NO_METER_VALUE,
         TOO_MANY_EVENTS,
+        NOT_PRICED,
+        NO_TARIFF,
     }
 )
 
@@ -45,6 +60,9 @@ TOLD = frozenset(
         STOP_BELOW_READING,
         NOT_COUNTING,
         START_UNREAD,
+        STOP_UNREAD,
+        BEYOND_POWER,
+        CLOCK_JUMPED,
         ENERGY_UNPAID,
         TOKEN_CHANGED,
     }
@@ -54,7 +72,6 @@ ALL = (
     HOLDING
     | TOLD
     | {
-        EVENTS_MISSING,
         SUPERSEDED,
         CLOSED_BY_OPERATOR,
         STOP_FOUND,
@@ -62,6 +79,6 @@ ALL = (
         ID_REUSED,
         TOKEN_REFUSED,
         STATION_COST_DIFFERS,
-        NOT_PRICED,
+        SIGNED_DIFFERS,
     }
 )

@@ -61,6 +61,8 @@ class Partner:
     are those whose locations and tariffs have yet to be owed to it.
     `known_as` is the one party of ours that it knows, where its version's Credentials can name
     only one (2.1.1). `quirks` are in effect; `quirks_seen` is what the last handshake noticed.
+    `session_interval` is how many seconds lie between two updates of one running session that it
+    is sent; None: as for everybody.
     """
 
     id: str
@@ -82,6 +84,7 @@ class Partner:
     told: frozenset[Party] | None = None
     to_introduce: frozenset[Party] = frozenset()
     quirks_seen: tuple[QuirkSeen, ...] = ()
+    session_interval: float | None = None
 
     @property
     def is_hub(self) -> bool:
@@ -120,6 +123,10 @@ class Partner:
     def may_see(self, party: Party) -> bool:
         """Whether the operator lets it know of this party of ours, whatever its version can say."""
         return self.parties is None or party in self.parties
+
+    def session_interval_or(self, default: float) -> float:
+        """Seconds between two updates of one running session."""
+        return default if self.session_interval is None else self.session_interval
 
     def pays_at(self, party: Party) -> bool:
         """Whether a session at this party's stations can reach the partner at all."""

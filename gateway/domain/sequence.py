@@ -58,6 +58,14 @@ class Sequence:
         """Whether an event comes after all that were heard, by (time, number)."""
         return self.latest is None or (at, number) > (self.latest, self.latest_no)
 
+    def is_next(self, at: datetime, number: int) -> bool:
+        """Whether an event comes after all that were heard by its time, and by its number too.
+
+        The numbers of a station that does not count say nothing.
+        """
+        above = not self.seen or number > self.seen[-1][1] or not self.counts
+        return above and self.is_newer(at, number)
+
     @property
     def counts(self) -> bool:
         """Whether the numbers can be believed: none twice, Started lowest, Ended highest."""

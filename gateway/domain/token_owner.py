@@ -7,6 +7,7 @@ They "are specific to only one party and are possibly even protected by GDPR or 
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.domain.bills.cdr_series import is_correction
 from gateway.domain.party import Party
 
 
@@ -27,7 +28,10 @@ def list_behind(partner_id: str, owner: Party) -> str:
 
 
 def credits_of(partner_id: str) -> str:
-    """The name of the list of a partner's Credit CDRs, which OCPI 2.1.1 does not know."""
+    """The name of the list of a partner's Credit CDRs and those that follow them.
+
+    OCPI 2.1.1 knows none: without the one, the other would be one more bill.
+    """
     return f"{partner_id}/credits"
 
 
@@ -35,4 +39,10 @@ def parts_of_list(partner_id: str, document: Mapping[str, Any]) -> list[str]:
     """The parts of a partner's list in which a document stands as well."""
     owner = token_owner(document)
     parts = [] if owner is None else [list_behind(partner_id, owner)]
-    return [*parts, credits_of(partner_id)] if document.get("credit") else parts
+    return [*parts, credits_of(partner_id)] if _corrects(document) else parts
+
+
+def _corrects(document: Mapping[str, Any]) -> bool:
+    if "cdr_location" not in document:  # no CDR
+        return False
+    return bool(document.get("credit")) or is_correction(str(document["id"]))

@@ -9,9 +9,11 @@ from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
 
-from gateway.domain.energy import EnergyMeter
+from gateway.domain.bills.decisions import Act, Decision
 from gateway.domain.events import ChargingState
-from gateway.domain.periods import Periods
+from gateway.domain.metering.energy import EnergyMeter
+from gateway.domain.metering.phases import Phase
+from gateway.domain.metering.plausibility import Flow
 from gateway.domain.sequence import Sequence
 from gateway.domain.tokens import AuthMethod, AuthorizationStatus, TokenHolder, TokenType
 from gateway.domain.values import dataclass
@@ -77,8 +79,8 @@ def transition(state: TransactionState | None, step: Step) -> tuple[Effect, Tran
 
 
 def effect_on(transaction: "Transaction | None", step: Step) -> Effect:
-    """The same for a record. Once it is billed, what comes is only kept beside it."""
-    if transaction is not None and transaction.billed:
+    """The same for a record. Once it is billed, or never will be, what comes is only kept."""
+    if transaction is not None and (transaction.billed or transaction.voided):
         return Effect.KEEP
     return transition(transaction.state if transaction else None, step)[0]
 
@@ -102,7 +104,11 @@ class Transaction:
     `sequence` holds the numbers of its 2.x events; 1.6 has none. `due_at` is until when what is
     missing is waited for, by our clock; None: for nothing. `in_order` False: something came out
     of turn, and the record is to be made anew from the log before it is billed. `logged`: the
-    log holds everything that is needed for that.
+    log holds everything that is needed for that. `decisions` are the operator's about its bill;
+    once it is corrected, the record is what was decided, and the log what was said.
+
+    `flow` is what 2.x says of charging. `ahead_at_start` and `ahead_at_end` are by how many seconds
+    the station's clock was seen to be ahead of ours when it told of them; None: not seen.
     """
 
     identity: str
@@ -123,7 +129,7 @@ class Transaction:
     meter_start_wh: Decimal | None = None
     meter_stop_wh: Decimal | None = None
     energy: EnergyMeter = field(default_factory=EnergyMeter)
-    periods: Periods = field(default_factory=Periods)
+    phase: Phase | None = None
     charging_state: ChargingState | None = None
     sequence: Sequence | None = None
     remote_start_id: int | None = None
@@ -133,14 +139,18 @@ class Transaction:
     due_at: datetime | None = None
     in_order: bool = True
     logged: bool = False
+    decisions: tuple[Decision, ...] = ()
+    flow: Flow | None = None
+    ahead_at_start: int | None = None
+    ahead_at_end: int | None = None
 
-    def metered(self, energy: EnergyMeter, periods: Periods) -> "Transaction":
+    def metered(self, energy: EnergyMeter) -> "Transaction":
         """The same with new meter readings: `replace`, at a quarter of its price.
 
         This is the one change that every MeterValues makes.
         """
         values = list(_VALUES(self))
-        values[_ENERGY], values[_PERIODS] = energy, periods
+        values[_ENERGY] = energy
         return Transaction(*values)
 
     def flagged(self, flag: str) -> "Transaction":
@@ -158,8 +168,8 @@ class Transaction:
         """Its end or, while it runs, the last moment that the station has told us of."""
         if self.stopped_at is not None:
             return max(self.stopped_at, self.started_at)
-        period = self.periods.running
-        moments = (self.started_at, self.energy.last_at, period.start if period else None)
+        since = self.phase.since if self.phase else None
+        moments = (self.started_at, self.energy.last_at, since)
         return max(moment for moment in moments if moment is not None)
 
     @property
@@ -173,6 +183,26 @@ class Transaction:
         return not self.is_open and self.due_at is None
 
     @property
+    def voided(self) -> bool:
+        """Whether an operator has decided that there will be no bill."""
+        return any(one.act is Act.VOIDED for one in self.decisions)
+
+    @property
+    def corrected(self) -> bool:
+        """Whether times and energy are an operator's, not the station's."""
+        return any(one.act is Act.CORRECTED for one in self.decisions)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a bill waits for an operator."""
+        return self.is_settled and self.billable and not self.billed and not self.voided
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing about it will change any more: its Session is COMPLETED or INVALID."""
+        return self.is_settled and not self.is_held
+
+    @property
     def billable(self) -> bool:
         """Whether somebody vouched for it: only then is there an OCPI session and a CDR."""
         return self.holder is not None and self.authorization is AuthorizationStatus.ACCEPTED
@@ -180,4 +210,4 @@ class Transaction:
 
 _FIELDS = tuple(one.name for one in fields(Transaction))
 _VALUES = attrgetter(*_FIELDS)
-_ENERGY, _PERIODS = _FIELDS.index("energy"), _FIELDS.index("periods")
+_ENERGY = _FIELDS.index("energy")

@@ -10,11 +10,10 @@ from datetime import datetime
 
 from gateway.services.access.authorization import AuthorizationService
 from gateway.services.access.vehicle_certificates import VehicleCertificates
+from gateway.services.billing.cost import Costs
+from gateway.services.billing.payments import Payments
 from gateway.services.charging.charging_limits import ChargingLimits
-from gateway.services.charging.cost import Costs
-from gateway.services.charging.payments import Payments
-from gateway.services.charging.reservations import Reservations
-from gateway.services.charging.transactions import TransactionService
+from gateway.services.reservations.service import Reservations
 from gateway.services.security.certificate_renewal import CertificateRenewal
 from gateway.services.security.certificate_signing import CertificateSigning
 from gateway.services.security.credentials import Credentials
@@ -28,6 +27,7 @@ from gateway.services.stations.provisioning import Provisioning
 from gateway.services.stations.reports import Reports
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.status import StatusService
+from gateway.services.transactions.service import TransactionService
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,15 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import structlog
+
 from gateway.domain import timestamps
-from gateway.domain.meter import Measurand, Reading, ReadingContext, Sample
+from gateway.domain.metering.meter import Measurand, Reading, ReadingContext, Sample
+from gateway.domain.metering.signed_values import MOST_TEXT
 from gateway.ocpp.dialect import Refused
 from gateway.ocpp.schemas import Rule
+
+log = structlog.get_logger(__name__)
 
 # Enumeration words of all versions; the table is total over them (2.0.1 adds the net and
 # apparent energies). What the gateway does not compute with stays as OTHER.
@@ -212,6 +217,14 @@ def in_base_unit(value: Decimal, unit: str | None, multiplier: int = 0) -> Decim
     if abs(exponent) > _MAX_EXPONENT:
         return None
     return bounded(value * 10**exponent if exponent > 0 else value.scaleb(exponent))
+
+
+def signed(text: str) -> str | None:
+    """A signed value as it came; one that no CDR could carry is not kept, for it cannot be cut."""
+    if len(text) <= MOST_TEXT:
+        return text or None
+    log.warning("signed value too long", characters=len(text))
+    return None
 
 
 def exact(value: int | Decimal) -> Decimal:

@@ -30,7 +30,8 @@ class PageQuery:
     """A part of a list. `date_from` is inclusive, `date_to` exclusive, both on last_updated.
 
     `after` is the number at which the page before ended (`Page.last`); `offset` counts from there.
-    `without` names a list that is part of this one and left out of it.
+    `without` names a list that is part of this one and left out of it, `hidden` folded ids that
+    are.
     """
 
     offset: int = 0
@@ -40,6 +41,7 @@ class PageQuery:
     partner_id: str | None = None
     after: int | None = None
     without: str | None = None
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +217,14 @@ class Documents:
         return len(matching), matching[first : first + query.limit + 1]
 
     async def _left_out(self, query: PageQuery) -> set[bytes]:
+        members = [id_.encode() for id_ in query.hidden]
+        order = self._keys.documents_order(self._kind, query.partner_id)
+        scores = await self._scores(order, members)
+        hidden = {one for one, score in zip(members, scores, strict=True) if score is not None}
         if query.without is None:
-            return set()
+            return hidden
         order = self._keys.documents_order(self._kind, query.without)
-        return set(await self._server.command("ZRANGE", order, 0, -1))
+        return hidden.union(await self._server.command("ZRANGE", order, 0, -1))
 
     async def _window(self, order: str, query: PageQuery) -> tuple[int, list[Member], bool]:
         """How many there are, the page if the dates leave nothing out, and whether that is so.

@@ -160,9 +160,12 @@ class PartyKeys:
         self.transaction_sites = prefix + "transactions:sites"
         self.transactions_by_session = prefix + "transactions:by-session"
         self.transactions_awaiting = prefix + "transactions:awaiting"
+        self.transactions_held = prefix + "transactions:held"
         self.ordered_reservations = prefix + "reservations:ordered"
         self.reservations_due = prefix + "reservations:due"
+        self.reservation_sites = prefix + "reservations:sites"
         self.charging_preferences = prefix + "charging-preferences"
+        self.tariff_audiences = prefix + "tariff-audiences"
         self.owed_version = prefix + "owed-version"
         self.baseline = prefix + "baseline"
 

@@ -3,6 +3,7 @@ them is sealed with the gateway's secret key.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from gateway import exact_json
@@ -101,6 +102,7 @@ class PartnerRecords:
             "to_introduce": sorted(map(str, partner.to_introduce)),
             "known_as": partner.known_as and str(partner.known_as),
             "quirks_seen": [[one.name, one.how, to_text(one.at)] for one in partner.quirks_seen],
+            "session_interval": partner.session_interval,
         }
 
     def _partner(self, document: dict[str, Any]) -> Partner:
@@ -131,11 +133,16 @@ class PartnerRecords:
                 QuirkSeen(name, how, from_text(at))
                 for name, how, at in document.get("quirks_seen", ())
             ),
+            session_interval=_seconds(document.get("session_interval")),
         )
 
 
 def _party(text: str | None) -> Party | None:
     return None if text is None else Party.parse(text)
+
+
+def _seconds(number: Decimal | int | None) -> float | None:
+    return None if number is None else float(number)
 
 
 def _parties(texts: list[str] | None) -> frozenset[Party] | None:

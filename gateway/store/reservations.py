@@ -58,6 +58,25 @@ class Reservations:
     def remove(self, change: Change, identity: str, reservation_id: int) -> None:
         """Forget one."""
         change.hdel(self._keys.reservations(identity), str(reservation_id))
+        self.drop_site(change, identity, reservation_id)
+
+    # --- what they are priced by ----------------------------------------------------------
+
+    def put_site(self, change: Change, identity: str, reservation_id: int, document: Any) -> None:
+        """Keep what was there when a reservation began."""
+        field = transaction_field(identity, str(reservation_id))
+        change.hset(self._keys.reservation_sites, field, exact_json.dumps(document))
+
+    async def site(self, identity: str, reservation_id: int) -> Any | None:
+        """What `put_site` has kept."""
+        field = transaction_field(identity, str(reservation_id))
+        stored = await self._server.command("HGET", self._keys.reservation_sites, field)
+        return None if stored is None else exact_json.loads(stored)
+
+    def drop_site(self, change: Change, identity: str, reservation_id: int) -> None:
+        """It is priced, or never will be."""
+        field = transaction_field(identity, str(reservation_id))
+        change.hdel(self._keys.reservation_sites, field)
 
     # --- partners' own ids ----------------------------------------------------------------
 

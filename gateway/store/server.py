@@ -61,6 +61,8 @@ def connect_pool(url: str) -> BlockingConnectionPool:
         socket_connect_timeout=_CONNECT_TIMEOUT,
         max_connections=_MAX_CONNECTIONS,
         timeout=_REPLY_TIMEOUT,
+        # else each connection reads the package's metadata, to tell the server our library's name
+        driver_info=None,
         # once more, because after a restart of the server every pooled connection is stale;
         # but not after a timeout, which has taken long enough
         retry=Retry(ConstantBackoff(0.02), 1, supported_errors=(ConnectionLost,)),

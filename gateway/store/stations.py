@@ -111,6 +111,12 @@ class Stations:
         """Everything that `put` has kept, whether or not the charge point is connected."""
         return _state(await self._server.command("HGETALL", self._keys.station(identity)))
 
+    async def get(self, identity: str, field: str) -> Any:
+        """One piece of state, None if it is not there."""
+        station = self._keys.station(identity)
+        value = await self._server.command("HGET", station, state_field(field))
+        return None if value is None else exact_json.loads(value)
+
     def put(self, change: Change, identity: str, field: str, value: Any) -> None:
         """Keep a piece of state under a name such as `boot` or `evse:1`."""
         change.hset(self._keys.station(identity), state_field(field), exact_json.dumps(value))

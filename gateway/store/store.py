@@ -35,6 +35,7 @@ from gateway.store.sealing import Sealer
 from gateway.store.server import Server, connect_pool, location, unopened_connection
 from gateway.store.station_records import StationRecords
 from gateway.store.stations import Stations
+from gateway.store.tariff_audiences import TariffAudiences
 from gateway.store.tickets import Tickets
 from gateway.store.token_pulls import TokenPulls
 from gateway.store.token_uses import TokenUses
@@ -55,6 +56,7 @@ class PartyStore:
         self._keys = party_keys = keys.PartyKeys(party)
         self.locations = Documents(server, party_keys, "locations")
         self.tariffs = Documents(server, party_keys, "tariffs")
+        self.tariff_audiences = TariffAudiences(server, party_keys)
         self.sessions = Documents(server, party_keys, "sessions")
         self.cdrs = Documents(server, party_keys, "cdrs")
         self.invoices = Documents(server, party_keys, "invoice-reconciliations")

@@ -12,6 +12,7 @@ from gateway.store.server import Server
 
 _Documents = list[dict[str, Any]]  # `list` is a method below
 _PIECE = 500  # entries of a log that are read at once
+_SIGNED = b'"signed":'  # in an entry with a signed value; texts within it have their quotes escaped
 
 
 class Transactions:
@@ -94,6 +95,28 @@ class Transactions:
             limit,
         )
         return [transaction_of(field.decode()) for field in fields]
+
+    def hold(
+        self, change: Change, identity: str, transaction_id: str, since: datetime | None
+    ) -> None:
+        """Note that a transaction's bill waits for an operator; None: no longer."""
+        field = transaction_field(identity, transaction_id)
+        if since is None:
+            change.zrem(self._keys.transactions_held, field)
+        else:
+            change.zadd(self._keys.transactions_held, field, to_milliseconds(since))
+
+    async def held(self, *, offset: int, limit: int) -> tuple[_Documents, int]:
+        """Those whose bill waits for an operator, the longest waiting first, and how many."""
+        held = self._keys.transactions_held
+        total, fields = await self._server.pipeline(
+            [("ZCARD", held), ("ZRANGE", held, offset, offset + max(limit, 1) - 1)]
+        )
+        return await self._documents(fields if limit > 0 else []), total
+
+    async def held_count(self) -> int:
+        """How many bills wait for an operator."""
+        return int(await self._server.command("ZCARD", self._keys.transactions_held))
 
     def update(self, change: Change, identity: str, transaction_id: str, document: Any) -> None:
         """Store a new version of an open transaction; its place in every list stays."""
@@ -183,6 +206,7 @@ class Transactions:
         )
         change.hdel(self._keys.transactions_progress, old)
         change.zrem(self._keys.transactions_awaiting, old)
+        change.zrem(self._keys.transactions_held, old)
         change.zrem(self._keys.open_transactions(identity), transaction_id)
         change.delete(self._keys.readings(identity, transaction_id))
         if log:
@@ -209,6 +233,18 @@ class Transactions:
             log.extend(exact_json.loads(value) for value in piece)
             if len(piece) < _PIECE:
                 return log
+
+    async def signed(self, identity: str, transaction_id: str) -> Sequence[Any]:
+        """The entries of a transaction's log that hold signed meter values, as they came."""
+        key = self._keys.readings(identity, transaction_id)
+        found: _Documents = []
+        first = 0
+        while True:
+            piece = await self._server.command("LRANGE", key, first, first + _PIECE - 1)
+            found.extend(exact_json.loads(value) for value in piece if _SIGNED in value)
+            first += len(piece)
+            if len(piece) < _PIECE:
+                return found
 
     async def log_length(self, identity: str, transaction_id: str) -> int:
         """How many entries a transaction's log has."""

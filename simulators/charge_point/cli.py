@@ -25,8 +25,9 @@ from simulators.charge_point.events import Event, EventSink
 from simulators.charge_point.firmware import FAILURES, FirmwarePlan
 from simulators.charge_point.fleet import Fleet, run_fleet
 from simulators.charge_point.ledger import DEFAULT_TYPE, Token
+from simulators.charge_point.outlet import Rating
 from simulators.charge_point.settings import DEFAULT_ORGANIZATION, StationSettings
-from simulators.charge_point.station import SimulatedChargePoint
+from simulators.charge_point.station import RATINGS, SimulatedChargePoint
 
 DEFAULT_URL = "ws://127.0.0.1:9000/ocpp"
 DEFAULT_COUNT = 8
@@ -70,6 +71,9 @@ Sessions = Annotated[
     typer.Option(min=0, help="Per station, then exit; 0: only remote starts (endless)."),
 ]
 Connectors = Annotated[int, typer.Option(min=1)]
+Power = Annotated[
+    int | None, typer.Option(help="kW of a connector: 11, 22, 50 or 150 (the seed decides).")
+]
 MeterInterval = Annotated[int, typer.Option(min=0, help="Seconds between meter samples.")]
 Organization = Annotated[str, typer.Option(help="O of certificate signing requests.")]
 RootsFile = Annotated[
@@ -92,6 +96,7 @@ def charge_point(
     lead: Lead = None,
     sessions: Sessions = None,
     connectors: Connectors = 2,
+    power: Power = None,
     meter_interval: MeterInterval = 60,
     organization: Organization = DEFAULT_ORGANIZATION,
     ca: RootsFile = None,
@@ -109,6 +114,9 @@ def charge_point(
     log_by_post: Annotated[
         bool, typer.Option("--log-by-post", help="Logs as a form by POST instead of by PUT.")
     ] = False,
+    signed: Annotated[
+        bool, typer.Option("--signed", help="Its meters sign the first and last reading (OCMF).")
+    ] = False,
     json_lines: Json = False,
 ) -> None:
     """One station: its driver charges again and again; it serves remote starts meanwhile."""
@@ -117,11 +125,14 @@ def charge_point(
         v16=0,
         v201=0,
         connectors=connectors,
+        rating=_rating(power),
         seed=seed,
         tokens=_tokens(tokens, tokens_file, token_type),
         sessions=sessions,
         clock=_clock(time_scale, lead),
-        settings=StationSettings(sample_interval=meter_interval, organization=organization),
+        settings=StationSettings(
+            sample_interval=meter_interval, organization=organization, sign_readings=signed
+        ),
         password=_passwords(password, password_file),
         roots=None if ca is None else ca.read_bytes(),
         client_certificate=_client_certificate(client_cert, client_key),
@@ -150,6 +161,7 @@ def fleet(
     lead: Lead = None,
     sessions: Sessions = None,
     connectors: Connectors = 2,
+    power: Power = None,
     meter_interval: MeterInterval = 60,
     ramp: Annotated[
         float | None, typer.Option(min=0.001, help="Stations started per second (all at once).")
@@ -166,6 +178,7 @@ def fleet(
         v21=v21,
         prefix=prefix,
         connectors=connectors,
+        rating=_rating(power),
         seed=seed,
         tokens=_tokens(tokens, tokens_file, token_type),
         sessions=sessions,
@@ -267,6 +280,13 @@ def _version(text: str) -> Version:
         case "2.1":
             return "2.1"
     raise typer.BadParameter("1.6, 2.0.1 or 2.1", param_hint="--ocpp")
+
+
+def _rating(power_kw: int | None) -> Rating | None:
+    fitting = [one for one in RATINGS if power_kw in (None, one.most_w // 1000)]
+    if not fitting:
+        raise typer.BadParameter("11, 22, 50 or 150", param_hint="--power")
+    return None if power_kw is None else fitting[0]
 
 
 def _client_certificate(chain: Path | None, key: Path | None) -> ClientCertificate | None:

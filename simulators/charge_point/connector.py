@@ -9,6 +9,7 @@ from datetime import datetime
 
 from simulators.charge_point.ledger import Token, Transaction
 from simulators.charge_point.outlet import Outlet
+from simulators.charge_point.signed_meter import SignedMeter
 
 CHARGING = "Charging"
 SUSPENDED_EV = "SuspendedEV"
@@ -42,6 +43,7 @@ class Reservation:
 class Connector:
     number: int
     outlet: Outlet
+    meter: SignedMeter
     cable: bool = False
     finished: bool = False
     """a transaction has ended and its cable is still in"""

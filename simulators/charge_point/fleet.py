@@ -16,6 +16,7 @@ from simulators.charge_point.dialect import Version
 from simulators.charge_point.events import EventSink
 from simulators.charge_point.firmware import FirmwarePlan
 from simulators.charge_point.ledger import Token
+from simulators.charge_point.outlet import Rating
 from simulators.charge_point.settings import StationSettings
 from simulators.charge_point.station import NotAuthorizedError, SimulatedChargePoint
 
@@ -40,6 +41,8 @@ class Fleet:
     v21: int = 0
     prefix: str = "SIM"
     connectors: int = 2
+    rating: Rating | None = None
+    """of every connector; None: the seed decides for each station"""
     seed: int = 0
     tokens: Sequence[Token] = ()
     """the drivers' cards; without any, stations only serve remote starts"""
@@ -75,6 +78,7 @@ def build_station(
         version,
         password=fleet.password(identity),
         connectors=fleet.connectors,
+        rating=fleet.rating,
         seed=fleet.seed,
         clock=fleet.clock,
         settings=replace(fleet.settings),

@@ -41,6 +41,10 @@ class StationSettings:
     """2.x alone: 1.6 has but meterStart"""
     ended_measurands: tuple[str, ...] = (ENERGY,)
     aligned_measurands: tuple[str, ...] = (ENERGY,)
+    sign_readings: bool = False
+    """the first and the last one of a transaction are sent signed too"""
+    key_with_signed_values: str = "OncePerTransaction"
+    """or Never, or EveryMeterValue"""
     organization: str = DEFAULT_ORGANIZATION
     """CpoName, OrganizationName: O of a signing request"""
     certificate_wait: int = 30

@@ -45,6 +45,7 @@ from simulators.charge_point.outlet import AC_11KW, AC_22KW, DC_50KW, DC_150KW, 
 from simulators.charge_point.profiles import Profiles
 from simulators.charge_point.requests import Requests
 from simulators.charge_point.settings import StationSettings
+from simulators.charge_point.signed_meter import SignedMeter
 from simulators.charge_point.signing import Signing
 from simulators.charge_point.transactions import Transactions
 from simulators.charge_point.transfers import Transfers
@@ -537,7 +538,8 @@ class SimulatedChargePoint:
             relative_to = running.started_at if running else at
             return self.profiles.limit_w(number, at, relative_to, rating)
 
-        return Connector(number, Outlet(rating, meter, self.clock.now(), limit_w))
+        outlet = Outlet(rating, meter, self.clock.now(), limit_w)
+        return Connector(number, outlet, SignedMeter(self.serial_number, number))
 
     def _usable(self, connector: Connector, token: Token, group: str | None) -> bool:
         return not connector.finished and connector.open_to(token, group)

@@ -1,5 +1,6 @@
 """OCPP 1.6 as a charge point speaks it: its messages, keys and words, and nothing else."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from simulators.charge_point.ledger import Reading, Token, Transaction
 from simulators.charge_point.library import Endpoint, Fields, Handler
 from simulators.charge_point.outbox import TransactionMessage
 from simulators.charge_point.sampling import samples
+from simulators.charge_point.settings import ENERGY
+from simulators.charge_point.signed_meter import SignedMeter
 from simulators.charge_point.v16_calls import Calls
 from simulators.charge_point.v16_configuration import Configuration
 
@@ -31,6 +34,13 @@ PLAIN = frozenset(
     }
 )
 DIAGNOSTICS = frozenset({"Idle", "Uploaded", "UploadFailed", "Uploading"})
+# SignedMeterValueType, whose names are on the wire as they are: it travels as a text
+SIGNED_VALUE = {
+    "signed_meter_data": "signedMeterData",
+    "signing_method": "signingMethod",
+    "encoding_method": "encodingMethod",
+    "public_key": "publicKey",
+}
 LOG_FAILURES = frozenset(
     {"BadMessage", "NotSupportedOperation", "PermissionDenied", "UploadFailure"}
 )
@@ -59,6 +69,7 @@ class V16(Dialect):
             charge_point_serial_number=self._station.serial_number,
             firmware_version=self._station.firmware.version,
             meter_type="Simulated",
+            meter_serial_number=self._main_meter(),
         )
         return Registration(answer["status"], answer["interval"])
 
@@ -109,13 +120,14 @@ class V16(Dialect):
 
     def transaction_stopped(self, transaction: Transaction, reading: Reading) -> None:
         measurands = self._station.settings.ended_measurands
+        meter = self._station.connectors[transaction.connector].meter
         history = (transaction.readings[0], reading)
         fields: Fields = {
             "meter_stop": reading.register_wh,
             "timestamp": wire_time(reading.at),
             "reason": transaction.stop_reason,
             "id_tag": transaction.token.uid if transaction.stop_reason == "Local" else None,
-            "transaction_data": [self._meter_value(at, measurands) for at in history]
+            "transaction_data": [self._meter_value(at, measurands, meter) for at in history]
             if measurands
             else None,
         }
@@ -202,8 +214,16 @@ class V16(Dialect):
 
         self._station.link.tell(tell)
 
-    def _meter_value(self, reading: Reading, measurands: tuple[str, ...]) -> Fields:
-        values = [
+    def _main_meter(self) -> str | None:
+        """ "the main electrical meter of the Charge Point": where there is but one."""
+        meters = [connector.meter for connector in self._station.connectors.values()]
+        return meters[0].serial if len(meters) == 1 else None
+
+    def _meter_value(
+        self, reading: Reading, measurands: tuple[str, ...], meter: SignedMeter | None = None
+    ) -> Fields:
+        """With a `meter`, signed too if that is set."""
+        values: list[Fields] = [
             {
                 "value": str(sample.value),
                 "context": reading.context,
@@ -214,7 +234,20 @@ class V16(Dialect):
             }
             for sample in samples(reading, self._station.rating, measurands)
         ]
+        if meter is not None and self._station.settings.sign_readings:
+            values.append(self._signed(reading, meter))
         return {"timestamp": wire_time(reading.at), "sampled_value": values}
+
+    def _signed(self, reading: Reading, meter: SignedMeter) -> Fields:
+        """2.x's SignedMeterValueType "SHALL be used", as the text of a value (the paper, 3.2.1)."""
+        signed = meter.signed_value(reading, self._station.settings.key_with_signed_values)
+        return {
+            "value": json.dumps({SIGNED_VALUE[name]: text for name, text in signed.items()}),
+            "context": reading.context,
+            "format": "SignedData",
+            "measurand": ENERGY,
+            "location": "Outlet",
+        }
 
 
 def _model(station: "SimulatedChargePoint") -> str:

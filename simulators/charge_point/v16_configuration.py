@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulators.charge_point.settings import SAMPLED_MEASURANDS
+from simulators.charge_point.signed_meter import KEY_WITH_VALUES
 from simulators.charge_point.signing import LONGEST_CHAIN
 from simulators.charge_point.vocabulary import (
     flag_text,
+    parse_choice,
     parse_flag,
     parse_measurands,
     parse_natural,
@@ -112,6 +114,11 @@ class Configuration:
             "ChargingScheduleAllowedChargingRateUnit": Key(lambda: "Current,Power"),
             "ChargingScheduleMaxPeriods": Key(lambda: "100"),
             "MaxChargingProfilesInstalled": Key(lambda: "100"),
+            "SampledDataSignReadings": self._flag("sign_readings"),
+            "PublicKeyWithSignedMeterValue": self._choice(
+                "key_with_signed_values", KEY_WITH_VALUES
+            ),
+            **{f"MeterPublicKey{number}": self._meter_key(number) for number in station.connectors},
             "SecurityProfile": Key(lambda: str(station.security_profile)),
         }
 
@@ -120,6 +127,16 @@ class Configuration:
         return Key(
             lambda: flag_text(getattr(settings, setting)),
             lambda text: setattr(settings, setting, parse_flag(text)),
+        )
+
+    def _meter_key(self, number: int) -> Key:
+        return Key(lambda: self._station.connectors[number].meter.public_key)
+
+    def _choice(self, setting: str, choices: tuple[str, ...]) -> Key:
+        settings = self._station.settings
+        return Key(
+            lambda: str(getattr(settings, setting)),
+            lambda text: setattr(settings, setting, parse_choice(text, choices)),
         )
 
     def _limit(self, setting: str) -> Key:

@@ -14,6 +14,8 @@ from simulators.charge_point.ledger import Reading, Token, Transaction
 from simulators.charge_point.library import Endpoint, Fields, Handler
 from simulators.charge_point.outbox import TransactionMessage
 from simulators.charge_point.sampling import samples
+from simulators.charge_point.settings import ENERGY
+from simulators.charge_point.signed_meter import SignedMeter
 from simulators.charge_point.v201_calls import Calls
 from simulators.charge_point.v201_certificates import CertificateCalls
 from simulators.charge_point.v201_device_model import DeviceModel
@@ -149,7 +151,7 @@ class V201(Dialect):
             transaction, "Started", trigger, reading, "EVConnected", answered,
             id_token=_id_token(transaction.token),
             reservation_id=transaction.reservation_id,
-            meter_value=self._meter_values(reading),
+            meter_value=self._meter_values(reading, self._meter_of(transaction)),
             number_of_phases_used=self._station.rating.phases or None,
         )  # fmt: skip
 
@@ -186,7 +188,7 @@ class V201(Dialect):
             transaction, "Ended", trigger, reading, "Idle" if gone else "EVConnected", answered,
             stopped_reason=reason,
             id_token=_id_token(transaction.token) if reason == "Local" else None,
-            meter_value=self._meter_values(reading),
+            meter_value=self._meter_values(reading, self._meter_of(transaction)),
         )  # fmt: skip
 
     def meter_read(self, connector: Connector, reading: Reading) -> None:
@@ -283,7 +285,13 @@ class V201(Dialect):
 
         return answered
 
-    def _meter_values(self, reading: Reading) -> list[Fields]:
+    def _meter_of(self, transaction: Transaction) -> SignedMeter | None:
+        """The meter that signs, if that is set."""
+        if not self._station.settings.sign_readings:
+            return None
+        return self._station.connectors[transaction.connector].meter
+
+    def _meter_values(self, reading: Reading, meter: SignedMeter | None = None) -> list[Fields]:
         settings = self._station.settings
         measurands = {
             "Transaction.Begin": settings.started_measurands,
@@ -298,6 +306,9 @@ class V201(Dialect):
                 "unit_of_measure": {"unit": sample.unit},
                 "phase": sample.phase,
                 "location": sample.location,
+                "signed_meter_value": meter.signed_value(reading, settings.key_with_signed_values)
+                if meter is not None and sample.measurand == ENERGY
+                else None,
             }
             for sample in samples(reading, self._station.rating, measurands)
         ]

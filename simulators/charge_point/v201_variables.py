@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simulators.charge_point.clock import wire_time
 from simulators.charge_point.display import FORMATS, MOST_MESSAGES, PRIORITIES
 from simulators.charge_point.settings import SAMPLED_MEASURANDS
+from simulators.charge_point.signed_meter import KEY_WITH_VALUES, SignedMeter
 from simulators.charge_point.signing import LONGEST_CHAIN
 from simulators.charge_point.vocabulary import (
     flag_text,
+    parse_choice,
     parse_flag,
     parse_measurands,
     parse_natural,
@@ -62,7 +65,7 @@ def variables_of(station: "SimulatedChargePoint") -> dict[Name, Variable]:
         **_hardware(station),
         **_communication(station, settings),
         **_authorization(station, settings),
-        **_metering(settings),
+        **_metering(station, settings),
         **_controllers(station, settings),
     }
 
@@ -81,6 +84,11 @@ class _Settings:
 
     def text(self, setting: str) -> Variable:
         return self._of("string", setting, str, str)
+
+    def choice(self, setting: str, choices: tuple[str, ...]) -> Variable:
+        return self._of(
+            "OptionList", setting, str, lambda text: parse_choice(text, choices), ",".join(choices)
+        )
 
     def limit(self, setting: str) -> Variable:
         return Variable("integer", lambda: str(getattr(self.station.settings, setting)))
@@ -194,9 +202,22 @@ def _authorization(station: "SimulatedChargePoint", settings: _Settings) -> dict
     }
 
 
-def _metering(settings: _Settings) -> dict[Name, Variable]:
-    sampled, aligned = "SampledDataCtrlr", "AlignedDataCtrlr"
+def _metering(station: "SimulatedChargePoint", settings: _Settings) -> dict[Name, Variable]:
+    sampled, aligned, fiscal = "SampledDataCtrlr", "AlignedDataCtrlr", "FiscalMetering"
+    meters = {number: connector.meter for number, connector in station.connectors.items()}
     return {
+        **{
+            Name(fiscal, "SerialNumber", number, "Meter"): _fixed("string", meter.serial)
+            for number, meter in meters.items()
+        },
+        **{
+            Name(fiscal, "PublicKey", number): Variable("string", partial(_key_of, meter))
+            for number, meter in meters.items()
+        },
+        Name(sampled, "SignReadings"): settings.flag("sign_readings"),
+        Name("OCPPCommCtrlr", "PublicKeyWithSignedMeterValue"): settings.choice(
+            "key_with_signed_values", KEY_WITH_VALUES
+        ),
         Name(sampled, "Enabled"): _fixed("boolean", "true"),
         Name(sampled, "TxStartedMeasurands"): settings.measurands("started_measurands"),
         Name(sampled, "TxUpdatedInterval"): settings.natural("sample_interval"),
@@ -208,6 +229,10 @@ def _metering(settings: _Settings) -> dict[Name, Variable]:
         Name(aligned, "Measurands"): settings.measurands("aligned_measurands"),
         Name(aligned, "TxEndedInterval"): _fixed("integer", "0"),
     }
+
+
+def _key_of(meter: SignedMeter) -> str:
+    return meter.public_key
 
 
 def _controllers(station: "SimulatedChargePoint", settings: _Settings) -> dict[Name, Variable]:

@@ -2,23 +2,37 @@
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 
 from simulators.charge_point.meter import WATT_MILLISECONDS_PER_WH
 
-# Constant power up to here, then a straight taper to the trickle share at full.
-TAPER_FROM_PERMILLE = 800
-TRICKLE_PERMILLE = 50
+Curve = tuple[tuple[int, int], ...]
+
+# (state of charge, share of the most power), both in thousandths, straight in between. A charger
+# on board is the bottleneck until the cells are nearly full; on direct current they are cold at
+# first, take the most for a third, and then ever less.
+ON_ALTERNATING_CURRENT: Curve = ((0, 1000), (950, 1000), (1000, 200))
+ON_DIRECT_CURRENT: Curve = (
+    (0, 700),
+    (60, 1000),
+    (350, 1000),
+    (500, 800),
+    (700, 550),
+    (800, 400),
+    (900, 200),
+    (1000, 50),
+)
 
 
-def tapered_power_w(most_w: int, soc_permille: int) -> int:
+def curve_power_w(most_w: int, soc_permille: int, curve: Curve) -> int:
     """The battery's appetite in W at a state of charge in thousandths; 0 when full."""
     if soc_permille >= 1000:
         return 0
-    if soc_permille <= TAPER_FROM_PERMILLE:
-        return most_w
-    left = 1000 - soc_permille
-    share = TRICKLE_PERMILLE + (1000 - TRICKLE_PERMILLE) * left // (1000 - TAPER_FROM_PERMILLE)
-    return max(1, most_w * share // 1000)
+    for (soc, share), (next_soc, next_share) in pairwise(curve):
+        if soc <= soc_permille < next_soc:
+            risen = (next_share - share) * (soc_permille - soc) // (next_soc - soc)
+            return max(1, most_w * (share + risen) // 1000)
+    raise ValueError("a curve goes from empty to full")
 
 
 @dataclass
@@ -67,7 +81,8 @@ class Vehicle:
         if self.content:
             return 0
         most = self.most_dc_w if direct_current else self.most_ac_w
-        return tapered_power_w(most, self.soc_permille)
+        curve = ON_DIRECT_CURRENT if direct_current else ON_ALTERNATING_CURRENT
+        return curve_power_w(most, self.soc_permille, curve)
 
     def room(self) -> int:
         """watt-milliseconds that it still takes."""

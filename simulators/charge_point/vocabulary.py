@@ -25,6 +25,13 @@ def parse_natural(text: str) -> int:
     return number
 
 
+def parse_choice(text: str, choices: Collection[str]) -> str:
+    """Raises ValueError for anything but one of them, as it is spelled."""
+    if text not in choices:
+        raise ValueError(text)
+    return text
+
+
 def parse_measurands(text: str, offered: Collection[str]) -> tuple[str, ...]:
     """A comma separated list; raises ValueError for a measurand that is not offered."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())

@@ -7,6 +7,7 @@ its Session, is held in these words.
 from dataclasses import dataclass
 from decimal import Decimal
 
+from simulators.partner.exact_json import Json
 from simulators.partner.owner import Owner
 
 
@@ -32,3 +33,5 @@ class Facts:
     token_type: str | None = None
     authorization_reference: str | None = None
     credit: bool = False
+    periods: list[Json] | None = None
+    """without the dimensions that only a Session has"""

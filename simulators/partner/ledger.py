@@ -10,8 +10,9 @@ from typing import Any
 
 from simulators.partner.exact_json import Json
 from simulators.partner.facts import Facts
-from simulators.partner.finding import Finding, advice, refusing, violation
+from simulators.partner.finding import Finding, advice, cite, refusing, violation
 from simulators.partner.owner import Key, Owner
+from simulators.partner.repriced import price_rules
 from simulators.partner.v2_2_1.types import parse_datetime
 from simulators.partner.version import Version
 from simulators.partner.wallet import Wallet
@@ -31,7 +32,8 @@ _NEXT_STATUS = {
 }
 
 # mod_cdrs, Credit CDRs: "will contain all the data of the original CDR", apart from these
-_CREDIT_DIFFERS = {"id", "credit", "credit_reference_id", "total_cost", "last_updated", "remark"}
+_REFERENCE = "credit_reference_id"
+_CREDIT_DIFFERS = {"id", "credit", _REFERENCE, "total_cost", "last_updated", "remark"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Ledger:
         # (country_code, party_id, evse uid) -> its Location; a Session -> the CDRs that bill it
         self._evse_home: dict[Key, Key] = {}
         self._bills: dict[Key, list[Json]] = {}
+        self._credited: dict[Key, str] = {}  # a CDR -> the id of its Credit CDR
 
     def forget_all(self) -> None:
         """As a partner who lost its database: the CPO has to cope."""
@@ -70,6 +73,7 @@ class Ledger:
             held.clear()
         self._evse_home.clear()
         self._bills.clear()
+        self._credited.clear()
 
     def _merge(self, clause: str, held: Json, patch: Any) -> tuple[Json, list[Finding]]:
         clause = f"2.2.1 {clause}"
@@ -257,8 +261,8 @@ class Ledger:
             return _refused(findings)
         self.sessions[key] = data
         # the CDR may have come first; a mismatch then shows up here, too late to refuse the CDR
-        for cdr in self._cdrs_of(owner, facts):
-            paired = _pair_rules(facts, self.version.cdr_facts(cdr))
+        for number, cdr in enumerate(self._cdrs_of(owner, facts)):
+            paired = _pair_rules(facts, self.version.cdr_facts(cdr), first=number == 0)
             findings += [replace(found, refuses=False) for found in paired]
         return Receipt(findings, created=held is None, stored=data)
 
@@ -296,11 +300,14 @@ class Ledger:
         facts = self.version.cdr_facts(data)
         findings += self.wallet.rules(read.clause, facts)
         findings += self._session_rules(owner, read.clause, facts)
+        findings += self._price_rules(owner, read, facts)
         findings += self._original_rules(owner, data)
         if refusing(findings):
             return _refused(findings)
         self.cdrs[owner.key(read.id)] = data
         self._bills.setdefault(_bill_key(owner, facts), []).append(data)
+        if facts.credit and data.get(_REFERENCE) is not None:
+            self._credited[owner.key(data[_REFERENCE])] = read.id
         return Receipt(findings, created=True, stored=data)
 
     def _repeated_cdr(self, held: Json, data: Json, findings: list[Finding]) -> Receipt:
@@ -326,12 +333,12 @@ class Ledger:
                     "session_id",
                 )
             return
+        earlier = [self.version.cdr_facts(held) for held in self._cdrs_of(owner, cdr)]
         session = self._session_of(owner, cdr)
         if session is None:
             yield advice(clause, "this Session has not been received", "session_id", cdr.session_id)
         else:
-            yield from _pair_rules(session, cdr)
-        earlier = [self.version.cdr_facts(held) for held in self._cdrs_of(owner, cdr)]
+            yield from _pair_rules(session, cdr, first=not earlier)
         standing = sum(-1 if held.credit else 1 for held in earlier)
         if not cdr.credit and standing > 0:
             yield violation(
@@ -340,6 +347,16 @@ class Ledger:
                 "session_id",
                 [held.id for held in earlier],
             )
+
+    def _price_rules(self, owner: Owner, read: Any, cdr: Facts) -> list[Finding]:
+        """The price by our own reading; the time zone is only in the Location that we hold."""
+        place = self.locations.get(owner.key(cdr.location_id or "")) or {}
+        embedded = getattr(read, "location", None)
+        zone = place.get("time_zone") or getattr(embedded, "time_zone", None)
+        end = parse_datetime(cdr.end)
+        found = cite(self.version.number, price_rules(read, end, zone))
+        sure = self.version.tariffs_tell_all
+        return found if sure else [replace(one, severity="advice") for one in found]
 
     def _session_of(self, owner: Owner, cdr: Facts) -> Facts | None:
         if cdr.session_id is not None:
@@ -352,14 +369,19 @@ class Ledger:
         return None
 
     def _original_rules(self, owner: Owner, cdr: Json) -> Iterator[Finding]:
-        reference = cdr.get("credit_reference_id")
+        reference = cdr.get(_REFERENCE)
         if not cdr.get("credit") or reference is None:
             return
         clause = "2.2.1 mod_cdrs, Credit CDRs"
         original = self.cdrs.get(owner.key(reference))
         if original is None:
-            yield advice(clause, "the original is unknown here", "credit_reference_id", reference)
+            yield advice(clause, "the original is unknown here", _REFERENCE, reference)
             return
+        if original.get("credit"):
+            yield violation(clause, "a Credit CDR cannot be credited", _REFERENCE, reference)
+        before = self._credited.get(owner.key(reference))
+        if before is not None:
+            yield violation(clause, f"credited already, by {before}", _REFERENCE, reference)
         for name in sorted({*original, *cdr} - _CREDIT_DIFFERS):
             if original.get(name) != cdr.get(name):
                 yield violation(
@@ -531,12 +553,14 @@ def _next_status(held: Json, data: Json) -> Iterator[Finding]:
         )
 
 
-def _pair_rules(session: Facts, cdr: Facts) -> Iterator[Finding]:
-    """A CDR against the COMPLETED Session it bills."""
+def _pair_rules(session: Facts, cdr: Facts, *, first: bool = True) -> Iterator[Finding]:
+    """A CDR against the COMPLETED Session it bills.
+
+    Only the `first` one bills what the Session says; one after a Credit CDR is a correction.
+    """
     if session.status != "COMPLETED":
         return
     pairs: list[tuple[str, Any, Any]] = [
-        ("total_energy", session.kwh, cdr.kwh),
         ("currency", session.currency, cdr.currency),
         ("cdr_token", _token(session), _token(cdr)),
         ("auth_method", session.auth_method, cdr.auth_method),
@@ -549,10 +573,12 @@ def _pair_rules(session: Facts, cdr: Facts) -> Iterator[Finding]:
         ("cdr_location.evse_uid", session.evse_uid, cdr.evse_uid),
         ("cdr_location.connector_id", session.connector_id, cdr.connector_id),
     ]
-    if session.end is not None:
+    if first:
+        pairs.insert(0, ("total_energy", session.kwh, cdr.kwh))
+    if first and session.end is not None:
         pairs.append(("end_date_time", parse_datetime(session.end), parse_datetime(cdr.end)))
     for name, amount in (session.cost or {}).items():
-        if cdr.cost is not None and name in cdr.cost and not cdr.credit:
+        if first and cdr.cost is not None and name in cdr.cost:
             pairs.append((f"total_cost.{name}", amount, cdr.cost[name]))
     for where, wanted, got in pairs:
         if wanted != got:
@@ -562,6 +588,14 @@ def _pair_rules(session: Facts, cdr: Facts) -> Iterator[Finding]:
                 where,
                 f"{got} != {wanted}",
             )
+    if first and session.periods and cdr.periods and session.periods != cdr.periods:
+        yield violation(
+            "2.2.1 mod_sessions, Session object",
+            "the charging_periods by which the total cost is verified are not the CDR's",
+            "charging_periods",
+            [one for one in cdr.periods if one not in session.periods],
+            refuses=False,
+        )
 
 
 def _token(billed: Facts) -> tuple[Owner | None, str | None, str | None, str | None]:

@@ -78,6 +78,8 @@ class Version:
     appends_periods: bool = True
     """A PATCH of a Session adds its charging_periods to those that are there"""
     patches_tariffs: bool = False
+    tariffs_tell_all: bool = True
+    """A Tariff can say everything that makes a price"""
     unknown_token: int = 2004
     write_token: Callable[[Json], Json] = dict
     """A token of the wallet, which holds them as 2.2.1 writes them"""
@@ -239,6 +241,8 @@ V2_1_1 = Version(
     demands_last_updated=False,
     appends_periods=False,
     patches_tariffs=True,
+    # no limits, no reservations, no currents: a price may differ for what cannot be said
+    tariffs_tell_all=False,
     # its status_codes end at 2003
     unknown_token=2001,
     write_datetime=write_datetime,

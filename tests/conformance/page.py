@@ -11,6 +11,7 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -49,6 +50,7 @@ def rules() -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
+@cache
 def covered() -> dict[str, list[str]]:
     """Case -> the tests that name it, as `file::function`."""
     found: dict[str, list[str]] = {}

@@ -42,9 +42,11 @@ async def partner_of(scene, ocpi="2.2.1", party_id="EMS", tokens=("TAG1",)):
     return partner
 
 
-async def charging(scene, version="2.0.1", ocpi="2.2.1"):
-    """A charger, a partner, and the id of its running session."""
+async def charging(scene, version="2.0.1", ocpi="2.2.1", *, green=False):
+    """A charger, a partner, and the id of its running session; `green`: with a tariff for it."""
     charger = await scene.add_charger("CP1", version)
+    if green:
+        await green_tariff(scene)
     partner = await partner_of(scene, ocpi)
     await charger.plug_in(1)
     await charger.present_token("TAG1", 1)
@@ -280,8 +282,7 @@ def later(**span):
 @pytest.mark.parametrize("ocpi", ["2.2.1", pytest.param("2.3.0", marks=LONG)])
 async def test_preferences_are_judged_and_kept(scene, ocpi):
     """2.2.1 mod_sessions 9.4.1, ChargingPreferencesResponse."""
-    _, partner, session_id = await charging(scene, "2.0.1", ocpi)
-    await green_tariff(scene)
+    _, partner, session_id = await charging(scene, "2.0.1", ocpi, green=True)
     whole = {"profile_type": "GREEN", "departure_time": later(hours=8), "energy_need": 30}
 
     async def answer(**changes):

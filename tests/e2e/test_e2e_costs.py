@@ -209,7 +209,7 @@ class Display:
 @pytest.fixture
 async def shop(start_scene: Any) -> Any:
     """A gateway that tells costs as fast as it can."""
-    scene = await start_scene(cost_interval=0.03)
+    scene = await start_scene(cost_interval=0.03, completion_wait=0)
     await scene.put("tokens/RFID/CARD", {"status": "Accepted", "language": "nl"})
     return scene
 

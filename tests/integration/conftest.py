@@ -1,16 +1,55 @@
-"""What several integration tests need: a store server to ill-treat, a TLS certificate."""
+"""What several integration tests need: a store server to ill-treat, a TLS certificate, time."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.domain.events import (
+    MeterReported,
+    TransactionReported,
+    TransactionStarted,
+    TransactionStopped,
+)
+from gateway.domain.tokens import Authorization
+from gateway.services.stations.station_state import StationState
+from gateway.services.transactions.events import TransactionAnswer
+from gateway.services.transactions.service import StartAnswer, TransactionService
 from gateway.store.embedded import EmbeddedServer
+
+
+class ToldNow(TransactionService):
+    """As told by stations that are connected: our clock is never behind what happens there."""
+
+    _now: Any
+
+    async def reported(self, state: StationState, event: TransactionReported) -> TransactionAnswer:
+        self._now.reach(event.at)
+        return await super().reported(state, event)
+
+    async def started(self, state: StationState, event: TransactionStarted) -> StartAnswer:
+        self._now.reach(event.at)
+        return await super().started(state, event)
+
+    async def stopped(self, state: StationState, event: TransactionStopped) -> Authorization | None:
+        self._now.reach(event.at)
+        return await super().stopped(state, event)
+
+    async def metered(self, state: StationState, event: MeterReported) -> None:
+        self._now.reach(*(one.at for one in event.readings))
+        await super().metered(state, event)
+
+
+@pytest.fixture
+def told_now() -> type[TransactionService]:
+    """The service of transactions, whose clock has a method `reach`."""
+    return ToldNow
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from gateway.domain.events import (
     TransactionStarted,
     TransactionStopped,
 )
-from gateway.domain.meter import Measurand, Reading, Sample
+from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.partner_quirks import QUIRKS
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState, QuirkSeen
 from gateway.domain.party import Party
@@ -35,16 +35,13 @@ from gateway.domain.tokens import TokenRef
 from gateway.services.access.authorization import AuthorizationService
 from gateway.services.access.local_list import LocalLists
 from gateway.services.access.own_tokens import OwnTokens
-from gateway.services.charging.billing import Billing
-from gateway.services.charging.cost import Costs
-from gateway.services.charging.invoices import Invoices
-from gateway.services.charging.payments import Payments
-from gateway.services.charging.reservations import Reservations
+from gateway.services.billing.billing import Billing
+from gateway.services.billing.cost import Costs
+from gateway.services.billing.invoices import Invoices
+from gateway.services.billing.payments import Payments
+from gateway.services.billing.station_tariffs import StationTariffs
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.charging.smart_charging import SmartCharging
-from gateway.services.charging.stale import StaleTransactions
-from gateway.services.charging.station_tariffs import StationTariffs
-from gateway.services.charging.tariffs import TariffBook
-from gateway.services.charging.transactions import TransactionService
 from gateway.services.files.file_transfers import FileRules, FileTransfers
 from gateway.services.ports import (
     CallError,
@@ -54,6 +51,7 @@ from gateway.services.ports import (
     InvalidCall,
     PartnerCopy,
 )
+from gateway.services.reservations.service import Reservations
 from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.parties import PartyBook, PartyInfo
@@ -74,6 +72,8 @@ from gateway.services.stations.reports import Reports
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
 from gateway.services.stations.status import StatusService
+from gateway.services.transactions.service import TransactionService
+from gateway.services.transactions.stale import StaleTransactions
 from gateway.store import Store
 
 PARTY = Party("NL", "GWY")
@@ -223,6 +223,7 @@ class House:
     frames: dict[str, list[dict[str, Any]]]
     checks: dict[str, str | None]
     server: AdminServer
+    clock: Clock
 
     async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         headers = {"Authorization": f"Bearer {TOKEN}"} | options.pop("headers", {})
@@ -259,6 +260,7 @@ class House:
         end = TransactionStopped(
             id_, T0 + timedelta(minutes=minutes), Decimal(1000 + 1000 * kwh), "Local"
         )
+        self.clock.moment = max(self.clock.moment, end.at)
         await self.transactions.stopped(state, end)
         return id_
 
@@ -344,7 +346,7 @@ async def house(store: Store, tmp_path: Path) -> AsyncIterator[House]:
             parties=parties,
             charge_points=charge_points,
             router=router,
-            reservations=Reservations(store, router, clock),
+            reservations=Reservations(store, router, clock, billing.sites),
             smart_charging=SmartCharging(store, router, clock),
             baselines=BaselineService(store, router, clock),
             device_models=DeviceModels(store, Reports(store, clock), clock),
@@ -402,6 +404,7 @@ async def house(store: Store, tmp_path: Path) -> AsyncIterator[House]:
             frames,
             checks,
             server,
+            clock,
         )
     await server.close()
     await deliveries.close()
@@ -802,6 +805,7 @@ async def test_a_tariff_prices_a_session(house: House) -> None:
     assert reply.status == 200
     # by hand: 10.5 kWh x 0.30
     assert reply.json["total_cost"]["before_taxes"] == Decimal("3.15")
+    assert reply.json["payable"] == Decimal("3.81")  # with 21 %, 3.8115
     assert reply.json["lines"]
     assert (await house.api("POST", "/tariffs/T9/price", body)).status == 404
     assert (await house.api("POST", "/tariffs/T1/price", {})).status == 422
@@ -928,7 +932,145 @@ async def test_a_cdr_is_owed_again_to_the_partner_that_it_concerns(house: House)
     copy = await house.api("GET", f"/cdrs/{cdr['id']}/at-partner")
     assert (copy.json["found"], copy.json["partner_id"]) == (False, "ems")
     assert (await house.api("POST", "/cdrs/none/resend")).status == 404
-    assert (await house.api("POST", f"/cdrs/{cdr['id']}/credit")).status == 501
+
+
+async def test_a_cdr_is_credited_once_and_shows_by_what(house: House) -> None:
+    await house.furnish()
+    await house.charge(await house.connect())
+    [cdr] = (await house.api("GET", "/cdrs")).json
+    path = f"/cdrs/{cdr['id']}"
+    reply = await house.api("POST", f"{path}/credit", {"remark": "charged twice"})
+    assert reply.status == 201
+    credit = reply.json["id"]
+    assert (reply.json["credit_reference_id"], reply.json["sent"]) == (cdr["id"], True)
+    assert (await house.api("GET", path)).json == cdr | {"credited_by": credit}
+    assert (await house.api("GET", f"/cdrs/{credit}")).json["remark"] == "charged twice"
+    assert (await house.api("POST", f"{path}/credit")).status == 409
+    assert (await house.api("POST", f"/cdrs/{credit}/credit")).status == 409
+    assert (await house.api("POST", "/cdrs/none/credit")).status == 404
+
+
+async def test_a_cdr_is_corrected_by_another_one(house: House) -> None:
+    await house.furnish()
+    await house.charge(await house.connect())
+    [cdr] = (await house.api("GET", "/cdrs")).json
+    path = f"/cdrs/{cdr['id']}"
+    reply = await house.api("POST", f"{path}/correct", {"energy_kwh": Decimal("5"), "remark": "x"})
+    assert (reply.status, reply.json["corrects"], reply.json["sent"]) == (201, cdr["id"], True)
+    shown = (await house.api("GET", path)).json
+    assert shown["corrected_by"] == reply.json["cdr_id"]
+    corrected = (await house.api("GET", f"/cdrs/{shown['corrected_by']}")).json
+    assert (corrected["total_energy"], corrected["session_id"]) == (5, cdr["session_id"])
+    assert (await house.api("POST", f"{path}/correct", {"energy_kwh": 4})).status == 409
+    credit = f"/cdrs/{shown['credited_by']}/correct"
+    assert (await house.api("POST", credit, {"energy_kwh": 4})).status == 409
+    assert (await house.api("POST", "/cdrs/none/correct", {"energy_kwh": 4})).status == 404
+
+
+async def test_a_partner_on_2_1_1_is_not_told_of_a_credit_and_the_answer_says_so(
+    house: House,
+) -> None:
+    """`Version.has_credit_cdrs`."""
+    await house.furnish()
+    partner = house.partners.get("ems")
+    assert partner is not None
+    await house.partners.save(replace(partner, version="2.1.1"))
+    await house.charge(await house.connect())
+    [cdr] = (await house.api("GET", "/cdrs")).json
+    reply = await house.api("POST", f"/cdrs/{cdr['id']}/credit")
+    assert (reply.status, reply.json["sent"]) == (201, False)
+    assert "2.1.1" in reply.json["why"]
+
+
+async def held(house: House) -> str:
+    """The session of a transaction whose meter stops below its start."""
+    await house.furnish()
+    await house.charge(await house.connect(), kwh=-1)
+    [one] = (await house.api("GET", "/held-cdrs")).json
+    session_id: str = one["session_id"]
+    return session_id
+
+
+async def test_held_cdrs_are_listed_with_their_reasons(house: House) -> None:
+    session_id = await held(house)
+    reply = await house.api("GET", "/held-cdrs")
+    [one] = reply.json
+    assert {"reason": "went-back", "text": "meter register went back"} in one["reasons"]
+    assert (one["charge_point"], one["partner_id"], one["party"]) == ("CP1", "ems", str(PARTY))
+    assert reply.headers["X-Total-Count"] == "1"
+    assert (await house.api("GET", "/held-cdrs?offset=1")).json == []
+    assert (await house.api("GET", "/held-cdrs?limit=0")).headers["X-Total-Count"] == "1"
+    detail = (await house.api("GET", f"/held-cdrs/{session_id}")).json
+    assert detail["transaction"]["session_id"] == session_id
+    assert detail["cdr"]["id"] == session_id
+    assert not any(name.startswith("_") for name in detail["cdr"])
+    assert (await house.api("GET", "/cdrs")).json == []
+
+
+async def test_a_held_cdr_is_released(house: House) -> None:
+    session_id = await held(house)
+    reply = await house.api("POST", f"/held-cdrs/{session_id}/release")
+    assert (reply.status, reply.json["cdr_id"], reply.json["sent"]) == (200, session_id, True)
+    assert (await house.api("GET", f"/cdrs/{session_id}")).status == 200
+    assert (await house.api("GET", "/held-cdrs")).json == []
+    assert (await house.api("GET", f"/held-cdrs/{session_id}")).status == 404
+    again = await house.api("POST", f"/held-cdrs/{session_id}/release", {"remark": "again"})
+    assert again.status == 409
+
+
+async def test_a_held_cdr_is_voided_with_a_reason(house: House) -> None:
+    session_id = await held(house)
+    path = f"/held-cdrs/{session_id}/void"
+    assert (await house.api("POST", path, {})).status == 422
+    reply = await house.api("POST", path, {"remark": "a test of ours"})
+    assert (reply.status, reply.json["voided"]) == (200, True)
+    session = (await house.api("GET", f"/sessions/{session_id}")).json
+    assert session["status"] == "INVALID"
+    identity = (await house.api("GET", "/transactions")).json[0]
+    decision = identity["decisions"][0]
+    assert (decision["act"], decision["remark"]) == ("voided", "a test of ours")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"remark": "nothing corrected"},
+        {"energy_kwh": -1},
+        {"energy_kwh": "much"},
+        {"energy_kwh": 1_000_000},
+        {"meter_start_wh": 1},
+        {"meter_stop_wh": 1},
+        {"energy_kwh": 1, "meter_start_wh": 1, "meter_stop_wh": 2},
+        {"start_date_time": "2026-03-01T10:00:00"},
+        {"energy_kwh": 1, "remark": "x" * 256},
+        {"kwh": 1},
+    ],
+)
+async def test_a_correction_that_makes_no_sense_changes_nothing(house: House, body: Any) -> None:
+    session_id = await held(house)
+    assert (await house.api("POST", f"/held-cdrs/{session_id}/correct", body)).status == 422
+    assert len((await house.api("GET", "/held-cdrs")).json) == 1
+
+
+async def test_a_held_cdr_is_corrected(house: House) -> None:
+    session_id = await held(house)
+    body = {"meter_start_wh": 1000, "meter_stop_wh": 6000, "end_date_time": "2026-03-01T10:30:00Z"}
+    reply = await house.api("POST", f"/held-cdrs/{session_id}/correct", body)
+    assert (reply.status, reply.json["cdr_id"]) == (200, session_id)
+    cdr = (await house.api("GET", f"/cdrs/{session_id}")).json
+    assert (cdr["total_energy"], cdr["total_time"]) == (5, Decimal("0.5"))
+
+
+async def test_held_cdrs_are_warned_of_and_counted(house: House) -> None:
+    await held(house)
+    ready = await house.ask("GET", "/ready")
+    assert any("held" in warning for warning in ready.json["warnings"])
+
+
+async def test_a_session_that_nobody_knows_has_no_held_cdr(house: House) -> None:
+    for method, path in (("GET", ""), ("POST", "/release")):
+        assert (await house.api(method, f"/held-cdrs/none{path}")).status == 404
 
 
 async def test_a_cdr_of_a_partner_that_left_is_owed_to_its_party_when_that_is_back(
@@ -1010,6 +1152,16 @@ async def test_a_partner_is_renamed_given_quirks_and_removed(house: House) -> No
     assert (reply.json["name"], reply.json["quirks"]) == ("Other", ["raw_token"])
     assert (await house.api("PATCH", "/partners/ems", {})).json["quirks"] == ["raw_token"]
     assert (await house.api("PATCH", "/partners/ems", {"quirks": 1})).status == 422
+    slower = await house.api("PATCH", "/partners/ems", {"session_interval": 90})
+    assert (slower.json["session_interval"], slower.json["name"]) == (90, "Other")
+    stored = await house.store.partners.get("ems")
+    assert stored.session_interval == 90
+    assert (await house.api("PATCH", "/partners/ems", {})).json["session_interval"] == 90
+    for wrong in (-1, 86_401, "soon"):
+        refused = await house.api("PATCH", "/partners/ems", {"session_interval": wrong})
+        assert refused.status == 422
+    back = await house.api("PATCH", "/partners/ems", {"session_interval": None})
+    assert back.json["session_interval"] is None
     assert (await house.api("DELETE", "/partners/ems")).status == 204
     assert house.handshake.asked == [("unregister", "ems")]
     assert (await house.api("GET", "/partners/ems")).status == 404
@@ -1220,6 +1372,41 @@ async def test_usage_and_revenue_are_added_up_from_the_books(house: House) -> No
     assert (await house.api("GET", "/reports/usage?date_from=2026-03-02T00:00:00Z")).json == []
     assert (await house.api("GET", "/reports/usage?by=colour")).status == 400
     assert (await house.api("GET", "/reports/usage?format=xml")).status == 400
+
+
+async def test_a_report_is_by_several_words_and_days_of_a_time_zone(house: House) -> None:
+    await house.furnish()
+    await house.charge(await house.connect(), kwh=10)
+    asked = "by=day,location&time_zone=Pacific/Auckland"
+    # from 10:00 to 11:00 UTC is from 23:00 to midnight in Auckland: usage is by the start,
+    # revenue by the end
+    [row] = (await house.api("GET", f"/reports/usage?{asked}")).json
+    assert (row["day"], row["location"]) == ("2026-03-01", "LOC1")
+    [row] = (await house.api("GET", f"/reports/revenue?{asked}")).json
+    assert (row["day"], row["location"]) == ("2026-03-02", "LOC1")
+    for wrong in ("by=day,colour", "by=", "time_zone=Mars", "time_zone=../etc/passwd"):
+        assert (await house.api("GET", f"/reports/revenue?{wrong}")).status == 400
+
+
+async def test_what_was_credited_is_no_revenue(house: House) -> None:
+    await house.furnish()
+    await house.charge(await house.connect(), kwh=10)
+    [cdr] = (await house.api("GET", "/cdrs")).json
+    assert (await house.api("POST", f"/cdrs/{cdr['id']}/credit")).status == 201
+    for by in ("charge_point", "location", "partner", "day"):
+        [row] = (await house.api("GET", f"/reports/revenue?by={by}")).json
+        assert (row["cdrs"], row["credits"], row["kwh"], row["total"]) == (1, 1, 0, 0)
+
+
+async def test_what_is_held_stands_apart_from_revenue(house: House) -> None:
+    await held(house)
+    [row] = (await house.api("GET", "/reports/revenue?by=charge_point,partner")).json
+    assert (row["charge_point"], row["partner"], row["currency"]) == ("CP1", "DE*EMS", "EUR")
+    assert (row["cdrs"], row["held"], row["total"]) == (0, 1, 0)
+    late = "/reports/revenue?date_from=2026-03-02T00:00:00Z"
+    assert (await house.api("GET", late)).json == []
+    text = (await house.api("GET", f"{late}&format=csv")).text
+    assert text.startswith("day,currency,cdrs,credits,kwh,")
 
 
 async def test_faults_are_reported_while_they_last(house: House) -> None:

@@ -26,11 +26,11 @@ from gateway.domain.tokens import (
     TokenRef,
 )
 from gateway.services.access.authorization import AuthorizationPolicy, AuthorizationService
-from gateway.services.charging.billing import Billing
-from gateway.services.charging.transactions import TransactionService
+from gateway.services.billing.billing import Billing
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.services.stations.evse_publisher import EvsePublisher
 from gateway.services.stations.station_state import StationState
+from gateway.services.transactions.service import TransactionService
 from gateway.store import Fence, Store
 
 PARTY = Party("NL", "GWY")

@@ -308,6 +308,10 @@ async def test_what_a_partner_does_otherwise_is_listed_and_shown(
     gateway: Gateway, shell: Shell
 ) -> None:
     id_ = (await shell.run("partner", "add", "New", "--json")).json["id"]
+    once_a_minute = await shell.run("partner", "session-interval", id_, "60")
+    assert "60" in once_a_minute.out
+    shown = await shell.run("partner", "session-interval", id_, "--json")
+    assert shown.json["session_interval"] is None
     listed = await shell.run("partner", "quirks", "--json")
     assert "raw_token" in {one["name"] for one in listed.json}
     assert "a partner that wants its token" in (await shell.run("partner", "quirks")).out
@@ -350,6 +354,19 @@ async def test_cdrs_are_listed_exported_and_refused(gateway: Gateway, shell: She
     for command in ("resend", "credit"):
         ran = await shell.run("cdr", command, "none")
         assert (ran.status, ran.err) == (1, "error: There is no such CDR\n")
+
+
+async def test_a_report_is_a_table_json_or_csv(gateway: Gateway, shell: Shell) -> None:
+    assert (await shell.run("report", "usage", "--json")).json == []
+    table = await shell.run("report", "revenue", "--by", "day,partner")
+    assert table.out.split()[:3] == ["day", "partner", "currency"]
+    ran = await shell.run("report", "faults", "--by", "location", "--csv", "-o", "faults.csv")
+    assert (ran.status, ran.out) == (0, "")
+    assert (shell.directory / "faults.csv").read_bytes() == (
+        b"location,charge_point,evse_id,connector_id,error_code,info,since\r\n"
+    )
+    wrong = await shell.run("report", "revenue", "--by", "colour")
+    assert (wrong.status, wrong.err.count("\n")) == (1, 1)
 
 
 async def test_a_wrong_token_or_no_gateway_is_one_line(gateway: Gateway, shell: Shell) -> None:

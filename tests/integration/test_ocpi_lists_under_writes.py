@@ -31,7 +31,7 @@ from gateway.ocpi.platform import Platform
 from gateway.ocpi.pushes.rendered import RenderedObjects
 from gateway.ocpi.pushes.rendering import Renderer
 from gateway.ocpi.versions import BY_NUMBER
-from gateway.services.charging.tariffs import TariffBook
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.parties import PartyBook, PartyInfo
 from gateway.services.roaming.partners import PartnerDirectory

@@ -38,13 +38,13 @@ from gateway.ocpp.limits import SwapLimiter
 from gateway.ocpp.link import LinkLimits
 from gateway.ocpp.server import OcppServer, ServerLimits
 from gateway.ocpp.tls import CertificateFiles, ServerTls
-from gateway.services.charging.transactions import StartAnswer, TransactionAnswer
 from gateway.services.ports import CallError, CallResult, CallTimeout, InvalidCall, NotConnected
 from gateway.services.ports import Station as StationPort
 from gateway.services.security.logins import Attempt, ConnectionRefused, Login
 from gateway.services.stations.data_transfer import DataTransfers
 from gateway.services.stations.provisioning import BootDecision
 from gateway.services.stations.station_state import StationState
+from gateway.services.transactions.service import StartAnswer, TransactionAnswer
 from gateway.store import Fence, Fenced, StoreUnavailable
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

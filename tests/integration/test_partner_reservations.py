@@ -11,12 +11,13 @@ from gateway.domain.commands import CommandOutcome, CommandReply
 from gateway.domain.partners import Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.reservations import CancelReservation, ReserveNow
+from gateway.services.billing.sites import Sites
 from gateway.services.charging.in_flight import InFlight
-from gateway.services.charging.partner_reservations import PartnerReservations, ReserveOrder
-from gateway.services.charging.reservation_expiry import ReservationExpiry
-from gateway.services.charging.reservations import Reservations
 from gateway.services.charging.targets import Place, Targets
 from gateway.services.ports import ReplyTo
+from gateway.services.reservations.expiry import ReservationExpiry
+from gateway.services.reservations.partner_reservations import PartnerReservations, ReserveOrder
+from gateway.services.reservations.service import Reservations
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import PageQuery
@@ -119,7 +120,7 @@ class Scene:
         self.results = Results()
         self.in_flight = InFlight()
         self.catalogue = LocationCatalogue(store, partners, clock)
-        self.reservations = Reservations(store, self.router, clock)
+        self.reservations = Reservations(store, self.router, clock, Sites(store, "EUR", clock))
         self.expiry = ReservationExpiry(store, self.reservations, lambda: [PARTY], clock)
         self.orders = PartnerReservations(
             store,
@@ -165,7 +166,10 @@ async def scene(store):
 
 
 async def test_one_whose_time_is_over_ends_with_its_session(scene):
-    """2.2.1 mod_sessions 9.1.4; a 1.6 station says nothing (5.13)."""
+    """2.2.1 mod_sessions 9.1.4; a 1.6 station says nothing (5.13).
+
+    A reservation ends "when the reservation expires" (mod_tariffs), not when that is noticed.
+    """
     await scene.reserve()
     [session] = await scene.sessions()
     assert (session["status"], session["connector_id"]) == ("RESERVATION", "1")
@@ -177,7 +181,7 @@ async def test_one_whose_time_is_over_ends_with_its_session(scene):
     [session] = await scene.sessions()
     assert (session["status"], session["end_date_time"]) == (
         "COMPLETED",
-        "2026-03-01T12:11:00.000Z",
+        "2026-03-01T12:10:00.000Z",
     )
     assert (await scene.known())[0].status == "EXPIRED"
     assert await scene.books.remote_starts.list("CP1") == []

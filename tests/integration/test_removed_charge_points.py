@@ -14,8 +14,7 @@ from gateway.domain.events import ConnectorStatusReported
 from gateway.domain.evse_status import ConnectorState
 from gateway.domain.party import Party
 from gateway.services.access.authorization import AuthorizationService
-from gateway.services.charging.billing import Billing
-from gateway.services.charging.transactions import TransactionService
+from gateway.services.billing.billing import Billing
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.services.stations.charge_points import ChargePoints
@@ -24,6 +23,7 @@ from gateway.services.stations.initiative import Initiative
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
 from gateway.services.stations.status import StatusService
+from gateway.services.transactions.service import TransactionService
 from gateway.store import BusRefused, Fenced, Store, StoreError, StoreUnavailable
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)

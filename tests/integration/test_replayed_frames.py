@@ -177,6 +177,7 @@ def accepted_tokens(lines: list[dict[str, Any]]) -> set[str]:
 async def gateway(redis_url: str, tmp_path: Path) -> AsyncIterator[Gateway]:
     started = await Gateway.start(
         Settings(
+            completion_wait=0,
             redis_url=redis_url,
             data_dir=tmp_path,
             ocpp_port=0,

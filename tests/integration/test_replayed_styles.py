@@ -160,6 +160,7 @@ def subset(expected: Any, answer: Any) -> bool:
 async def gateway(redis_url: str, tmp_path: Path) -> AsyncIterator[Gateway]:
     started = await Gateway.start(
         Settings(
+            completion_wait=0,
             redis_url=redis_url,
             data_dir=tmp_path,
             ocpp_port=0,

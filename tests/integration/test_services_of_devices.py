@@ -29,9 +29,10 @@ from gateway.domain.reservations import (
     ReserveNow,
 )
 from gateway.domain.tokens import TokenType
-from gateway.services.charging.reservations import Reservations, UnknownReservation
+from gateway.services.billing.sites import Sites
 from gateway.services.charging.smart_charging import SmartCharging, UnsoundProfile
 from gateway.services.ports import UnknownChargePoint
+from gateway.services.reservations.service import Reservations, UnknownReservation
 from gateway.services.stations.data_transfer import DataTransfers
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
@@ -119,7 +120,7 @@ async def bench(store: Store) -> Bench:
         clock,
         station,
         state,
-        Reservations(store, router, clock),
+        Reservations(store, router, clock, Sites(store, "EUR", clock)),
         SmartCharging(store, router, clock),
         DataTransfers(keep),
     )

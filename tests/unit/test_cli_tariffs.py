@@ -116,10 +116,32 @@ def test_a_session_is_priced_line_by_line_with_each_clause() -> None:
     assert result.exit_code == 0, result.output
     # by hand: 10.5 kWh x 0.30, and 21 percent of it
     assert "total: 3.15 plus VAT 21 % 0.6615 EUR" in result.output
+    assert "to be paid: 3.81 EUR" in result.output
     assert "mod_tariffs TariffDimensionType ENERGY" in result.output
     bill = json.loads(ran("price", "-", "s.json", "--json", stdin=json.dumps(TARIFF)).output)
     assert bill["total_energy_cost"]["before_taxes"] == 3.15
     assert (bill["notes"], bill["priced"]) == ([], True)
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize(("cancelled", "cost"), [(False, 4), (True, 0)])
+def test_a_reservation_may_be_said_to_have_been_cancelled(cancelled: bool, cost: int) -> None:
+    """mod_tariffs ReservationRestrictionType RESERVATION_EXPIRES."""
+    fee = {
+        "price_components": [{"type": "FLAT", "price": 4, "step_size": 1}],
+        "restrictions": {"reservation": "RESERVATION_EXPIRES"},
+    }
+    moment = "2026-03-01T10:00:00Z"
+    reserved = {"type": "RESERVATION_TIME", "volume": 0}
+    session = {
+        "start_date_time": moment,
+        "end_date_time": moment,
+        "charging_periods": [{"start_date_time": moment, "dimensions": [reserved]}],
+        "cancelled": cancelled,
+    }
+    tariff = write("fee.json", TARIFF | {"elements": [*TARIFF["elements"], fee]})
+    bill = json.loads(ran("price", tariff, write("reserved.json", session), "--json").output)
+    assert bill["payable"] == cost
 
 
 @pytest.mark.usefixtures("directory")

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from gateway import exact_json
-from gateway.domain import flags
-from gateway.domain.cost import (
+from gateway.domain.bills.cost import (
     DisplayText,
     PricesNow,
     ShowFinalCost,
@@ -85,18 +84,17 @@ TRANSACTION = Transaction("CP1", "12", 1, NOON, "s", "c")
 
 def test_the_cost_that_is_told_includes_taxes() -> None:
     """ocpp-rules 31."""
-    assert sure_cost(TRANSACTION, _bill()) == Decimal("1.815")
+    assert sure_cost(TRANSACTION, _bill(), held=False) == Decimal("1.815")
 
 
-@pytest.mark.parametrize("flag", sorted(flags.HOLDING))
-def test_no_cost_is_told_while_the_bill_is_held(flag: str) -> None:
-    assert sure_cost(TRANSACTION.flagged(flag), _bill()) is None
+def test_no_cost_is_told_while_the_bill_is_held() -> None:
+    assert sure_cost(TRANSACTION, _bill(), held=True) is None
 
 
 def test_no_cost_is_told_without_a_tariff_or_while_events_are_missing() -> None:
-    assert sure_cost(TRANSACTION, price(None, Usage(NOON, NOON, ()))) is None
+    assert sure_cost(TRANSACTION, price(None, Usage(NOON, NOON, ())), held=False) is None
     waiting = replace(TRANSACTION, state=TransactionState.ENDED, due_at=NOON)
-    assert sure_cost(waiting, _bill()) is None
+    assert sure_cost(waiting, _bill(), held=False) is None
 
 
 @pytest.mark.parametrize(("taxes", "per_kwh"), [("NO", "0.242"), ("YES", "0.2"), ("N/A", "0.2")])

@@ -40,3 +40,13 @@ def test_nothing_is_kept_beyond_the_interval() -> None:
     pace.forget_old(10.0)
     assert len(pace) == 0
     assert not any(pace.recent(number) for number in range(100))
+
+
+def test_another_interval_counts_for_what_waits_already() -> None:
+    pace = Pace(100.0)
+    pace.pushed("s", "ACTIVE", 0.0)
+    pace.hold("s", 2, "ACTIVE", 1.0)
+    pace.interval = 5.0
+    assert pace.held("s", 2, 3.0) == 2.0
+    pace.interval = 50.0
+    assert pace.held("s", 2, 3.0) == 47.0

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 import gateway.app  # registers every metric
 from gateway.domain import flags
+from gateway.domain.bills.holding import NAME_OF
 from gateway.domain.partner_quirks import QUIRKS as PARTNER_QUIRKS
 from gateway.domain.quirks import QUIRKS
 from gateway.settings import PREFIX, Settings
@@ -117,10 +118,12 @@ def test_the_log_events_to_watch_for_exist() -> None:
 
 
 def test_every_flag_of_a_transaction_is_documented_and_what_holds_a_cdr_comes_first() -> None:
-    table = OPERATE.partition("\n## What needs an operator's eye")[2]
+    table = OPERATE.partition("\n## What needs an operator's eye")[2].partition("\n## ")[0]
     documented = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
     assert set(documented[: len(flags.HOLDING)]) == flags.HOLDING
     assert set(documented) == flags.ALL
+    named = re.findall(r"^\| `(.+?)` \| `(.+?)` \|", table, re.MULTILINE)
+    assert dict(named) == NAME_OF
 
 
 def test_every_quirk_of_a_charge_point_is_documented() -> None:

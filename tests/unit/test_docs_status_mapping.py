@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.domain.evse_status import STATUS_OF_CONNECTOR
-from gateway.domain.periods import PARKING
+from gateway.domain.metering.phases import PARKING
 from gateway.domain.tokens import AuthorizationStatus
 from gateway.ocpi.tokens.token_authorizer import ALLOWED
 from gateway.ocpp.v16 import translate as v16

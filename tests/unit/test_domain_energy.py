@@ -1,17 +1,13 @@
-"""Energy from meter values, and the periods that it is booked to."""
+"""Energy from meter values."""
 
-import itertools
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.energy import STOP_BELOW_READING, WENT_BACK, EnergyMeter
-from gateway.domain.events import ChargingState
-from gateway.domain.meter import Measurand, Reading, Sample
-from gateway.domain.periods import PARKING, Periods
+from gateway.domain.metering.energy import STOP_BELOW_READING, WENT_BACK, EnergyMeter
+from gateway.domain.metering.meter import Measurand, Reading, Sample
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 REGISTER, INTERVAL = Measurand.ENERGY_IMPORT_REGISTER, Measurand.ENERGY_IMPORT_INTERVAL
@@ -137,75 +133,3 @@ def test_energy_is_never_negative_and_telling_twice_changes_nothing(
     in_order = sorted(story, key=lambda one: one.at)
     steady = after(*in_order)
     assert after(*in_order, in_order[-1]).delivered_wh == steady.delivered_wh
-
-
-# --- periods ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("state", list(ChargingState))
-def test_every_charging_state_is_charging_or_parking(state: ChargingState) -> None:
-    """2.3.0 CdrDimensionType: parking only while the vehicle is not requesting power."""
-    assert PARKING[state] is (state in (ChargingState.SUSPENDED_EV, ChargingState.IDLE))
-
-
-def test_a_suspension_by_the_vehicle_starts_a_parking_period() -> None:
-    periods = Periods().begin(at(0)).advance(Decimal(1000))
-    periods = periods.switch(ChargingState.SUSPENDED_EV, at(30)).advance(Decimal(1100))
-    done = periods.finish(at(45)).all()
-    assert [(one.parking, one.energy_wh, one.seconds(at(99))) for one in done] == [
-        (False, Decimal(1000), Decimal(1800)),
-        (True, Decimal(100), Decimal(900)),
-    ]
-
-
-def test_a_suspension_by_the_station_is_no_parking() -> None:
-    periods = Periods().begin(at(0)).switch(ChargingState.SUSPENDED_EVSE, at(30))
-    assert len(periods.all()) == 1
-
-
-def test_an_end_before_the_start_makes_an_empty_period() -> None:
-    """security-and-faults R20: end never before start."""
-    [only] = Periods().begin(at(10)).finish(at(5)).all()
-    assert only.seconds(at(0)) == 0
-
-
-switches = st.lists(
-    st.tuples(st.sampled_from(ChargingState), st.integers(0, 500), st.integers(0, 1000)),
-    max_size=20,
-)
-
-
-@given(switches)
-def test_periods_add_up_to_the_whole(told: list[tuple[ChargingState, int, int]]) -> None:
-    periods, delivered, moment = Periods().begin(at(0)), Decimal(0), 0
-    for state, minutes, wh in told:
-        delivered += wh
-        moment += minutes
-        periods = periods.advance(delivered).switch(state, at(moment))
-    done = periods.finish(at(moment + 1)).all()
-    assert sum(one.energy_wh for one in done) == delivered
-    assert sum(one.seconds(at(0)) for one in done) == (moment + 1) * 60
-    assert [one.start for one in done[1:]] == [one.end for one in done[:-1]]
-    assert all(one.parking != two.parking for one, two in itertools.pairwise(done))
-
-
-def test_a_period_that_begins_after_the_end_falls_away() -> None:
-    """Seen on the wire: Finishing is a second later than the stop that follows it (1.6)."""
-    periods = Periods().begin(at(0)).advance(Decimal(1000)).switch(ChargingState.IDLE, at(61))
-    [only] = periods.advance(Decimal(1010)).finish(at(60)).all()
-    assert (only.end, only.parking, only.energy_wh) == (at(60), False, Decimal(1010))
-
-
-def test_a_start_heard_late_moves_the_first_period_back() -> None:
-    """ocpp-rules 22: in whatever order events come."""
-    running = Periods().begin(at(30)).begun_at(at(0))
-    switched = Periods().begin(at(30)).switch(ChargingState.IDLE, at(40)).begun_at(at(0))
-    assert [one.start for one in running.all()] == [at(0)]
-    assert [one.start for one in switched.all()] == [at(0), at(40)]
-
-
-def test_a_state_told_with_the_end_makes_no_parking() -> None:
-    """2.x: an Ended event says Idle; a parking fee for no time would be wrong."""
-    periods = Periods().begin(at(0)).advance(Decimal(1000)).switch(ChargingState.IDLE, at(60))
-    [only] = periods.finish(at(60)).all()
-    assert (only.parking, only.end, only.energy_wh) == (False, at(60), Decimal(1000))

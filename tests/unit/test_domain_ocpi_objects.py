@@ -6,13 +6,15 @@ from decimal import Decimal
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.domain.energy import EnergyMeter
-from gateway.domain.ocpi_cdrs import cdr_object
-from gateway.domain.ocpi_objects import Site, number, usage
+from gateway.domain.bills.cdrs import cdr_object
+from gateway.domain.bills.sessions import Site, number
+from gateway.domain.events import ChargingState
+from gateway.domain.metering.energy import EnergyMeter
+from gateway.domain.metering.meter import Measurand, Reading, Sample
+from gateway.domain.metering.use import MeteredUse
 from gateway.domain.party import Party
-from gateway.domain.periods import Period, Periods
-from gateway.domain.pricing import price
-from gateway.domain.tariffs import parse_tariff
+from gateway.domain.pricing import Bill, Reckoning
+from gateway.domain.tariffs import Tariff, parse_tariff
 from gateway.domain.tokens import AuthorizationStatus, TokenHolder, TokenType
 from gateway.domain.transactions import Transaction, TransactionState
 
@@ -30,11 +32,7 @@ LOCATION = {
 
 def ended(pieces: list[tuple[Decimal, int]]) -> Transaction:
     """A transaction of periods that alternate between charging and parking."""
-    done, moment = [], T0
-    for n, (wh, milliseconds) in enumerate(pieces):
-        end = moment + timedelta(milliseconds=milliseconds)
-        done.append(Period(moment, n % 2 == 1, wh, end))
-        moment = end
+    moment = T0 + timedelta(milliseconds=sum(milliseconds for _, milliseconds in pieces))
     total = sum((wh for wh, _ in pieces), Decimal(0))
     return Transaction(
         "CP1",
@@ -48,8 +46,22 @@ def ended(pieces: list[tuple[Decimal, int]]) -> Transaction:
         authorization=AuthorizationStatus.ACCEPTED,
         stopped_at=moment,
         energy=EnergyMeter(Decimal(0), total, moment),
-        periods=Periods(tuple(done)),
     )
+
+
+def bill_of(told: list[tuple[Decimal, int]], tariff: Tariff | None, time_zone: str = "UTC") -> Bill:
+    """What was metered at the end of every piece, which charging and parking take in turn."""
+    reckoning = Reckoning(tariff, T0, time_zone)
+    use = MeteredUse(reckoning, T0, tariff_id=tariff.id if tariff else None)
+    moment, total = T0, Decimal(0)
+    for place, (wh, milliseconds) in enumerate([(Decimal(0), 0), *told]):
+        moment += timedelta(milliseconds=milliseconds)
+        total += wh
+        use.read(Reading(moment, (Sample(Measurand.ENERGY_IMPORT_REGISTER, total),)))
+        use.switch(ChargingState.SUSPENDED_EV if place % 2 else ChargingState.CHARGING, moment)
+    bill = use.bill(moment, total)
+    assert bill is not None
+    return bill
 
 
 pieces = st.lists(
@@ -72,8 +84,7 @@ def test_the_periods_of_a_cdr_add_up_to_its_totals(told: list[tuple[Decimal, int
     """security-and-faults R32: periods add up to the total, also after rounding."""
     transaction = ended(told)
     site = Site(Party("NL", "GWY"), LOCATION, None, "EUR")
-    used = usage(transaction, site)
-    cdr = cdr_object(transaction, site, bill=price(None, used), priced=used, now=T0)
+    cdr = cdr_object(transaction, site, bill_of(told, None), now=T0)
     sums = {"ENERGY": Decimal(0), "TIME": Decimal(0), "PARKING_TIME": Decimal(0)}
     for period in cdr["charging_periods"]:
         for one in period["dimensions"]:
@@ -98,11 +109,10 @@ def test_a_cdr_has_a_new_period_where_another_price_counts() -> None:
             {"price_components": [{"type": "ENERGY", "price": Decimal("0.20"), "step_size": 1}]},
         ],
     }
-    transaction = ended([(Decimal(24_000), 24 * 3_600_000)])
+    told = [(Decimal(24_000), 24 * 3_600_000)]
+    transaction = ended(told)
     site = Site(Party("NL", "GWY"), LOCATION, document, "EUR")
-    used = usage(transaction, site)
-    bill = price(parse_tariff(document), used)
-    cdr = cdr_object(transaction, site, bill=bill, priced=used, now=T0)
+    cdr = cdr_object(transaction, site, bill_of(told, parse_tariff(document)), now=T0)
     assert [
         (one["start_date_time"][11:16], one["tariff_id"], one["dimensions"])
         for one in cdr["charging_periods"]

@@ -63,3 +63,17 @@ def test_a_station_that_skips_every_other_number_is_not_believed_to_count() -> N
     assert len(sequence.seen) <= 1_000
     assert not sequence.counts
     assert sequence.settled
+
+
+def test_the_next_event_is_above_all_others_and_not_before_them() -> None:
+    """Where number and time contradict each other, the whole story has to be seen."""
+    so_far, later = heard((0, STARTED), (3, UPDATED)), T0 + timedelta(seconds=9)
+    assert so_far.is_next(later, 4)
+    assert not so_far.is_next(later, 2)
+    assert not so_far.is_next(T0, 4)
+
+
+def test_the_numbers_of_a_station_that_does_not_count_put_nothing_out_of_turn() -> None:
+    so_far, later = heard((0, STARTED), (0, UPDATED)), T0 + timedelta(seconds=9)
+    assert so_far.is_next(later, 0)
+    assert not so_far.is_next(T0 - timedelta(seconds=1), 0)

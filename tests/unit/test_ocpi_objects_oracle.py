@@ -12,13 +12,15 @@ from ocpi_documents import objects
 
 from gateway import exact_json
 from gateway.canonical import validate_location, validate_tariff, validate_token
-from gateway.domain.energy import EnergyMeter
-from gateway.domain.ocpi_cdrs import KEPT_LOCATION, cdr_object
-from gateway.domain.ocpi_objects import Site, session_object, usage
+from gateway.domain.bills.cdrs import KEPT_LOCATION, cdr_object
+from gateway.domain.bills.sessions import Site, session_object
+from gateway.domain.events import ChargingState
+from gateway.domain.metering.energy import EnergyMeter
+from gateway.domain.metering.meter import Measurand, Reading, Sample
+from gateway.domain.metering.use import MeteredUse
 from gateway.domain.party import Party
-from gateway.domain.periods import Period, Periods
-from gateway.domain.pricing import price
-from gateway.domain.tariffs import parse_tariff
+from gateway.domain.pricing import Bill, Reckoning
+from gateway.domain.tariffs import Tariff, parse_tariff
 from gateway.domain.tokens import AuthMethod, AuthorizationStatus, TokenHolder, TokenType
 from gateway.domain.transactions import Transaction, TransactionState
 from gateway.ocpi.conformance.standard import errors
@@ -128,13 +130,24 @@ sites = st.builds(
 )
 
 
+def bill_of(told: list[tuple[Decimal, int]], tariff: Tariff | None, time_zone: str = "UTC") -> Bill:
+    """What was metered at the end of every piece, which charging and parking take in turn."""
+    reckoning = Reckoning(tariff, T0, time_zone)
+    use = MeteredUse(reckoning, T0, tariff_id=tariff.id if tariff else None)
+    moment, total = T0, Decimal(0)
+    for number, (wh, milliseconds) in enumerate([(Decimal(0), 0), *told]):
+        moment += timedelta(milliseconds=milliseconds)
+        total += wh
+        use.read(Reading(moment, (Sample(Measurand.ENERGY_IMPORT_REGISTER, total),)))
+        use.switch(ChargingState.SUSPENDED_EV if number % 2 else ChargingState.CHARGING, moment)
+    bill = use.bill(moment, total)
+    assert bill is not None
+    return bill
+
+
 def a_transaction(told: list[tuple[Decimal, int]], site: Site, running: bool) -> Transaction:
     """Periods that alternate between charging and parking, milliseconds long or hours."""
-    done, moment = [], T0
-    for number, (wh, milliseconds) in enumerate(told):
-        end = moment + timedelta(milliseconds=milliseconds)
-        done.append(Period(moment, number % 2 == 1, wh, end))
-        moment = end
+    moment = T0 + timedelta(milliseconds=sum(milliseconds for _, milliseconds in told))
     total = sum((wh for wh, _ in told), Decimal(0))
     return Transaction(
         "CP1",
@@ -150,7 +163,6 @@ def a_transaction(told: list[tuple[Decimal, int]], site: Site, running: bool) ->
         authorization_reference="REF",
         stopped_at=None if running else moment,
         energy=EnergyMeter(Decimal(0), total, moment),
-        periods=Periods(tuple(done)),
     )
 
 
@@ -165,9 +177,8 @@ def test_sessions_are_right_in_every_version(
     ocpi-rules: 2.3.0 shapes; ocpi-rules: 2.1.1 shapes.
     """
     transaction = a_transaction(told, site, running)
-    used = usage(transaction, site)
-    bill = price(parse_tariff(site.tariff) if site.tariff else None, used)
-    document = session_object(transaction, site, bill=bill, priced=used, now=T0)
+    bill = bill_of(told, parse_tariff(site.tariff) if site.tariff else None, site.time_zone)
+    document = session_object(transaction, site, bill, now=T0)
 
     for location in (dict(site.location), None):
         body = version.wire.session(document, location)
@@ -186,9 +197,8 @@ def test_cdrs_are_right_in_every_version(
     ocpi-rules: 2.3.0 shapes; ocpi-rules: 2.1.1 shapes.
     """
     transaction = a_transaction(told, site, running=False)
-    used = usage(transaction, site)
-    bill = price(parse_tariff(site.tariff) if site.tariff else None, used)
-    document = cdr_object(transaction, site, bill=bill, priced=used, now=T0)
+    bill = bill_of(told, parse_tariff(site.tariff) if site.tariff else None, site.time_zone)
+    document = cdr_object(transaction, site, bill, now=T0)
     before = copy.deepcopy(document)
     old = {name: value for name, value in document.items() if name != KEPT_LOCATION}
 

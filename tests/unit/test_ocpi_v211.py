@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.ocpi_cdrs import KEPT_LOCATION
+from gateway.domain.bills.cdrs import KEPT_LOCATION
 from gateway.domain.party import Party
 from gateway.ocpi.conformance.standard import errors
 from gateway.ocpi.versions import BY_NUMBER, v211_spelling

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from gateway.domain.ocpi_cdrs import KEPT_LOCATION
+from gateway.domain.bills.cdrs import KEPT_LOCATION
 from gateway.ocpi.versions import v230
 
 CONNECTOR = {"id": "1", "standard": "MY_PLUG", "own": 1}

@@ -8,7 +8,7 @@ import pytest
 from ocpp.v16 import enums
 
 from gateway.domain.events import ConnectorState
-from gateway.domain.meter import Measurand, ReadingContext, Sample
+from gateway.domain.metering.meter import Measurand, ReadingContext, Sample
 from gateway.domain.remote_control import RemoteStart, RemoteStop
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenType
 from gateway.ocpp.dialect import Refused

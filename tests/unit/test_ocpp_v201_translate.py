@@ -9,7 +9,7 @@ import pytest
 from ocpp.v201 import enums
 
 from gateway.domain.events import ChargingState, TransactionPhase
-from gateway.domain.meter import Measurand
+from gateway.domain.metering.meter import Measurand
 from gateway.domain.remote_control import RemoteStart, RemoteStop
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, TokenType
 from gateway.ocpp import schemas

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ocpp.v16 import enums as enums16
 from ocpp.v201 import enums as enums201
 
-from gateway.domain.meter import Measurand
+from gateway.domain.metering.meter import Measurand
 from gateway.ocpp import schemas, wire
 from gateway.ocpp.dialect import Refused
 

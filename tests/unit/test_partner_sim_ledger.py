@@ -410,6 +410,35 @@ def test_a_cdr_that_differs_from_its_session_is_refused(
     assert not post(ledger, cdr()).accepted
 
 
+def test_a_cdr_that_its_tariff_does_not_make_is_taken_and_reported(ledger: Ledger) -> None:
+    """7.123 kWh x 0.25 are 1.7808: the partner contests it, the CDR is there all the same."""
+    receipt = post(ledger, cdr(tariffs=[tariff()]))
+    assert receipt.accepted
+    assert clauses(receipt) == []  # in whole cents
+    wrong = {"excl_vat": Decimal("1.70"), "incl_vat": Decimal("2.15")}
+    receipt = post(ledger, cdr(id="C2", session_id="S2", tariffs=[tariff()], total_cost=wrong))
+    assert receipt.accepted
+    [found] = [one for one in receipt.findings if one.severity == "violation"]
+    assert (found.where, found.evidence) == ("total_cost.excl_vat", "1.70, not 1.7808 to 1.7810")
+
+
+def test_the_periods_of_a_session_and_its_cdr_are_the_same(ledger: Ledger) -> None:
+    half = {"start_date_time": at(0), "dimensions": [{"type": "ENERGY", "volume": Decimal(3)}]}
+    rest = {
+        "start_date_time": at(12),
+        "dimensions": [
+            {"type": "ENERGY", "volume": Decimal("4.123")},
+            {"type": "STATE_OF_CHARGE", "volume": 80},
+        ],
+    }
+    ledger.put_session(CPO, "S1", completed(charging_periods=[half, rest]))
+    assert clauses(post(ledger, cdr())) == ["2.2.1 mod_sessions, Session object"]
+    billed = {**rest, "dimensions": rest["dimensions"][:1]}
+    ledger.put_session(CPO, "S2", completed(id="S2", charging_periods=[half, rest]))
+    same = cdr(id="C2", session_id="S2", charging_periods=[half, billed])
+    assert clauses(post(ledger, same)) == []
+
+
 def test_a_session_that_completes_differently_than_its_cdr_is_reported(ledger: Ledger) -> None:
     post(ledger, cdr())
     receipt = ledger.put_session(CPO, "S1", completed() | {"kwh": Decimal("7.2")})
@@ -447,6 +476,31 @@ def test_a_credit_cdr_makes_room_for_a_new_one(ledger: Ledger) -> None:
     post(ledger, cdr())
     assert post(ledger, credit()).accepted
     assert post(ledger, cdr(id="C2")).accepted
+
+
+def test_what_follows_a_credit_cdr_need_not_be_what_the_session_says(
+    ledger: Ledger, wallet: Wallet
+) -> None:
+    """mod_sessions: a COMPLETED Session is not modified, so a correction is in the CDR alone."""
+    wallet.grant("EMS00000001", "RFID", grant("COMMAND", "ref-1"))
+    assert ledger.put_session(CPO, "S1", completed()).accepted
+    post(ledger, cdr())
+    post(ledger, credit())
+    assert post(ledger, cdr(id="C2", total_cost={"excl_vat": 1, "incl_vat": 1})).accepted
+
+
+def test_a_cdr_is_credited_once(ledger: Ledger) -> None:
+    post(ledger, cdr())
+    post(ledger, credit())
+    assert not post(ledger, credit() | {"id": "C1-D"}).accepted
+
+
+def test_a_credit_cdr_is_not_credited(ledger: Ledger) -> None:
+    post(ledger, cdr())
+    post(ledger, credit())
+    total = {"excl_vat": Decimal("1.78"), "incl_vat": Decimal("2.15")}
+    again = credit() | {"id": "C1-D", "credit_reference_id": "C1-C", "total_cost": total}
+    assert not post(ledger, again).accepted
 
 
 def test_a_credit_cdr_negates_only_the_total_cost(ledger: Ledger) -> None:

@@ -35,6 +35,11 @@ EVENING = tariff(
 )
 
 
+STARTED = tariff(
+    element("FLAT", "9.00"), element("FLAT", "4.00", reservation="RESERVATION_EXPIRES")
+)
+
+
 def charging(at: datetime, kwh: str = "0.1") -> ChargingPeriod:
     return ChargingPeriod(
         at, {Dimension.ENERGY: Decimal(kwh), Dimension.TIME: Decimal(1) / Decimal(60)}
@@ -86,6 +91,54 @@ def test_a_reservation_that_runs_counts_as_expired_until_it_is_used() -> None:
     assert reckoning.bill(NOON + 60 * MINUTE) == expired
 
 
+def reserved(hours: int) -> ChargingPeriod:
+    return ChargingPeriod(NOON, {Dimension.RESERVATION_TIME: Decimal(hours)})
+
+
+def test_a_cancelled_reservation_has_not_expired() -> None:
+    """mod_tariffs RESERVATION_EXPIRES: "does not start a charging session before expiry_date"."""
+    end = NOON + 60 * MINUTE
+    reckoning = Reckoning(EVENING, NOON)
+    reckoning.add(reserved(1), end)
+    cancelled = reckoning.bill(end, cancelled=True)
+    assert cancelled.total_cost.before_taxes == 3
+    assert reckoning.bill(end).total_cost.before_taxes == 7
+    assert cancelled == price(EVENING, Usage(NOON, end, (reserved(1),), cancelled=True))
+
+
+def test_a_reservation_that_was_used_costs_the_same_if_called_cancelled() -> None:
+    end = NOON + 61 * MINUTE
+    usage = Usage(NOON, end, (reserved(1), charging(NOON + 60 * MINUTE, "1")), cancelled=True)
+    assert price(EVENING, usage).total_cost.before_taxes == Decimal("3.3")
+
+
+@pytest.mark.parametrize(("cancelled", "cost"), [(False, 4), (True, 0)])
+def test_a_reservation_of_no_time_at_all_is_no_session(cancelled: bool, cost: int) -> None:
+    """mod_tariffs FLAT of a session is not due where only "the EVSE has been reserved"."""
+    bill = price(STARTED, Usage(NOON, NOON, (reserved(0),), cancelled=cancelled))
+    assert bill.total_cost.before_taxes == cost
+    listed_again = price(STARTED, Usage(NOON, NOON, bill.periods, cancelled=cancelled))
+    assert listed_again.total_cost.before_taxes == cost
+
+
+def test_a_branch_goes_its_own_way() -> None:
+    """What is added to it is not in the reckoning that it came from, nor the other way round."""
+    trunk = Reckoning(EVENING, NOON)
+    first, second, third = minutes(3)
+    trunk.add(first, second.start)
+    branch = trunk.branch()
+    branch.add(charging(second.start, "9"), third.start)
+    trunk.add(second, third.start)
+    other = trunk.branch()
+    trunk.add(third, third.start + MINUTE)
+    billed = [each.bill(NOON + 3 * MINUTE).total_energy for each in (trunk, branch, other)]
+    assert billed == [Decimal("0.3"), Decimal("9.1"), Decimal("0.2")]
+    assert [
+        sum(each.volumes[Dimension.ENERGY] for each in one.bill(NOON).periods)
+        for one in (trunk, branch, other)
+    ] == billed
+
+
 def test_nothing_used_yet_is_a_bill_too() -> None:
     assert Reckoning(EVENING, NOON).bill(NOON) == price(EVENING, Usage(NOON, NOON, ()))
 
@@ -116,16 +169,76 @@ def test_a_period_is_cut_where_the_price_changes_between_two_readings() -> None:
     )
 
 
+def listed(
+    by: Tariff, *hours: dict[Dimension, str], minutes: int = 60
+) -> list[dict[Dimension, Decimal]]:
+    """What the listed periods say beside energy and time, one period given for each hour."""
+    periods = tuple(
+        ChargingPeriod(
+            NOON + number * minutes * MINUTE,
+            {Dimension.TIME: Decimal(1)} | {name: Decimal(text) for name, text in said.items()},
+        )
+        for number, said in enumerate(hours)
+    )
+    bill = price(by, Usage(NOON, NOON + len(hours) * minutes * MINUTE, periods))
+    used = (Dimension.TIME, Dimension.ENERGY)
+    return [
+        {name: value for name, value in each.volumes.items() if name not in used}
+        for each in bill.periods
+    ]
+
+
+BY_TIME = tariff(element("TIME", "1.00"))
+BY_POWER = tariff(element("TIME", "2.00", min_power=10), element("TIME", "1.00"))
+
+
 def test_a_listed_period_keeps_the_extremes_of_current_and_power() -> None:
     """mod_cdrs CdrDimensionType MIN_POWER, MAX_POWER: reached during this ChargingPeriod."""
-    periods = tuple(
-        ChargingPeriod(NOON + at * MINUTE, {Dimension.TIME: Decimal(1), Dimension.POWER: power})
-        for at, power in ((0, Decimal(7)), (60, Decimal(11)), (120, Decimal(3)))
+    said = listed(
+        BY_TIME,
+        {Dimension.MIN_POWER: "7", Dimension.MAX_POWER: "11", Dimension.MIN_CURRENT: "16"},
+        {Dimension.MIN_POWER: "3", Dimension.MAX_POWER: "9", Dimension.MAX_CURRENT: "32"},
     )
-    by_time = tariff(element("TIME", "1.00"))
-    (listed,) = price(by_time, Usage(NOON, NOON + 180 * MINUTE, periods)).periods
-    assert listed.volumes[Dimension.MIN_POWER] == 3
-    assert listed.volumes[Dimension.MAX_POWER] == 11
+    assert said == [
+        {
+            Dimension.MIN_CURRENT: 16,
+            Dimension.MAX_CURRENT: 32,
+            Dimension.MIN_POWER: 3,
+            Dimension.MAX_POWER: 11,
+        }
+    ]
+
+
+def test_a_listed_period_has_the_average_of_the_averages_by_time() -> None:
+    """mod_cdrs CdrDimensionType CURRENT, POWER: average during this ChargingPeriod."""
+    first, second = {Dimension.POWER: "4", Dimension.CURRENT: "6"}, {Dimension.POWER: "10"}
+    assert listed(BY_TIME, first, second, second) == [{Dimension.POWER: 8}]
+
+
+def test_a_listed_period_has_the_last_state_of_charge() -> None:
+    """mod_cdrs CdrDimensionType STATE_OF_CHARGE: current state of charge."""
+    first, second = {Dimension.STATE_OF_CHARGE: "40"}, {Dimension.STATE_OF_CHARGE: "55"}
+    assert listed(BY_TIME, first, second, {}) == [{Dimension.STATE_OF_CHARGE: 55}]
+
+
+def test_of_a_period_that_is_cut_the_last_part_has_the_state_of_charge() -> None:
+    """It was read at the end; current and power were so in both parts."""
+    cut = tariff(element("TIME", "1.00", max_duration=1800), element("TIME", "2.00"))
+    said = {Dimension.MAX_POWER: "11", Dimension.STATE_OF_CHARGE: "80"}
+    assert listed(cut, said) == [
+        {Dimension.MAX_POWER: 11},
+        {Dimension.MAX_POWER: 11, Dimension.STATE_OF_CHARGE: 80},
+    ]
+
+
+def test_where_power_decides_about_the_price_what_decided_is_listed() -> None:
+    """mod_cdrs: "at least all the relevant information for the change"; POWER is Session Only."""
+    low = {Dimension.POWER: "6", Dimension.MIN_POWER: "0", Dimension.MAX_POWER: "22"}
+    high = {Dimension.MIN_POWER: "10", Dimension.MAX_POWER: "16"}
+    assert listed(BY_POWER, low, {Dimension.POWER: "8"}, high) == [
+        {Dimension.MIN_POWER: 6, Dimension.MAX_POWER: 8, Dimension.POWER: 7},
+        {Dimension.MIN_POWER: 13, Dimension.MAX_POWER: 13},
+    ]
 
 
 def test_without_a_tariff_what_was_used_still_adds_up() -> None:

@@ -114,10 +114,10 @@ def test_a_minimum_before_taxes_alone_brings_its_taxes_along() -> None:
     assert (total.before_taxes, total.after_taxes) == (2, Decimal("2.2"))
 
 
-def test_a_maximum_after_taxes_that_is_reached_first_lowers_both_totals() -> None:
-    """mod_tariffs max_price note: 9.90 + 20 % is 11.88; 10.50 after taxes is 8.75 before.
+def test_a_maximum_after_taxes_that_is_reached_first_leaves_the_total_before_them() -> None:
+    """mod_tariffs max_price note: "maximum cost after taxes is reached earlier"; "they both apply".
 
-    ocpi-rules 21.
+    9.90 and 20 % are 11.88. ocpi-rules 21.
     """
     total = bill(
         [element(component("ENERGY", "0.99", "20"))],
@@ -125,7 +125,64 @@ def test_a_maximum_after_taxes_that_is_reached_first_lowers_both_totals() -> Non
         tariff={"max_price": {"before_taxes": 10, "after_taxes": Decimal("10.5")}},
         ENERGY="10",
     ).total_cost
-    assert (total.before_taxes, total.after_taxes) == (Decimal("8.75"), Decimal("10.5"))
+    assert (total.before_taxes, total.after_taxes) == (Decimal("9.9"), Decimal("10.5"))
+
+
+def test_a_minimum_before_taxes_that_is_not_reached_leaves_the_total_after_them() -> None:
+    """mod_tariffs min_price note: 4.80 and 20 % are 5.76, above 5.50. ocpi-rules 21."""
+    total = bill(
+        [element(component("ENERGY", "0.48", "20"))],
+        60,
+        tariff={"min_price": {"before_taxes": 5, "after_taxes": Decimal("5.5")}},
+        ENERGY="10",
+    ).total_cost
+    assert (total.before_taxes, total.after_taxes) == (5, Decimal("5.76"))
+
+
+def test_a_minimum_before_taxes_is_a_minimum_after_them_too() -> None:
+    """mod_tariffs min_price: 5.00 before taxes cannot be 4.00 after them."""
+    total = bill(
+        [element(component("ENERGY", "0.30", "10"))],
+        60,
+        tariff={"min_price": {"before_taxes": 5, "after_taxes": 4}},
+        ENERGY="10",
+    ).total_cost
+    assert (total.before_taxes, total.after_taxes) == (5, 5)
+
+
+def test_a_maximum_after_taxes_is_a_maximum_before_them_too() -> None:
+    """mod_tariffs max_price: with 4.00 after taxes, 9.00 before them is no bill."""
+    total = bill(
+        [element(component("ENERGY", "0.90", "10"))],
+        60,
+        tariff={"max_price": {"before_taxes": 10, "after_taxes": 4}},
+        ENERGY="10",
+    ).total_cost
+    assert (total.before_taxes, total.after_taxes) == (4, 4)
+
+
+def test_a_moment_without_any_time_used_is_neither_parking_nor_a_reservation() -> None:
+    """A tenth of a second less than 0.0001 h: what no dimension names was not used."""
+    moments = (NOON, NOON + timedelta(milliseconds=100))
+    fee = element(component("FLAT", "4.00"), reservation="RESERVATION")
+    document = {"id": "T", "currency": "EUR", "elements": [fee]}
+    used = ChargingPeriod(NOON, {Dimension.ENERGY: Decimal("0.001")})
+    priced = price(parse_tariff(document), Usage(*moments, (used,)))
+    assert (priced.lines, priced.total_parking_time) == ((), 0)
+
+
+def test_many_small_taxes_are_lowered_without_one_below_nought() -> None:
+    """Seven taxes of 0.0001 each, of which a maximum leaves 0.0004: whose they are is rounding."""
+    elements = [
+        element(component("ENERGY", "0.001", str(rate)), min_kwh=rate - 7, max_kwh=rate - 6)
+        for rate in range(7, 14)
+    ]
+    limit = {"before_taxes": 1, "after_taxes": Decimal("0.0074")}
+    bare = bill(elements, 60, ENERGY="7").total_cost
+    assert [tax.amount for tax in bare.taxes] == [Decimal("0.0001")] * 7
+    total = bill(elements, 60, tariff={"max_price": limit}, ENERGY="7").total_cost
+    assert total.after_taxes == Decimal("0.0074")
+    assert min(tax.amount for tax in total.taxes) == 0
 
 
 def test_a_session_that_used_nothing_costs_the_minimum() -> None:

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from simulators.charge_point.meter import WATT_MILLISECONDS_PER_WH, EnergyMeter
 from simulators.charge_point.outlet import AC_11KW, DC_150KW, Outlet, Rating
-from simulators.charge_point.vehicle import Vehicle, tapered_power_w
+from simulators.charge_point.vehicle import (
+    ON_ALTERNATING_CURRENT,
+    ON_DIRECT_CURRENT,
+    Curve,
+    Vehicle,
+    curve_power_w,
+)
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -22,16 +28,25 @@ def outlet_with(vehicle: Vehicle, rating: Rating, limit_w: int | None = None) ->
     return outlet
 
 
-def test_power_is_constant_up_to_eighty_percent() -> None:
-    assert {tapered_power_w(50_000, soc) for soc in range(0, 801)} == {50_000}
+def test_on_alternating_current_power_is_constant_until_nearly_full() -> None:
+    powers = [curve_power_w(11_040, soc, ON_ALTERNATING_CURRENT) for soc in range(1001)]
+    assert set(powers[:951]) == {11_040}
+    assert powers[975] == 6_624
+    assert powers[950:] == sorted(powers[950:], reverse=True)
 
 
-def test_power_tapers_from_eighty_percent_and_ends_at_full() -> None:
-    powers = [tapered_power_w(50_000, soc) for soc in range(800, 1001)]
-    assert powers == sorted(powers, reverse=True)
-    assert powers[100] == 26_250
-    assert powers[-2] > 0
-    assert powers[-1] == 0
+def test_on_direct_current_power_rises_stays_and_falls() -> None:
+    powers = [curve_power_w(50_000, soc, ON_DIRECT_CURRENT) for soc in range(1001)]
+    assert powers[0] == 35_000
+    assert set(powers[60:351]) == {50_000}
+    assert (powers[500], powers[600], powers[800]) == (40_000, 33_750, 20_000)
+    assert powers[350:] == sorted(powers[350:], reverse=True)
+
+
+@pytest.mark.parametrize("curve", [ON_ALTERNATING_CURRENT, ON_DIRECT_CURRENT])
+def test_the_last_of_a_battery_is_taken_and_no_more(curve: Curve) -> None:
+    assert curve_power_w(11_040, 999, curve) > 0
+    assert curve_power_w(11_040, 1000, curve) == 0
 
 
 def test_a_full_vehicle_takes_nothing_more() -> None:

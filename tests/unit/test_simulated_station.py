@@ -20,6 +20,7 @@ from simulators.charge_point.link import Address, BackOff
 from simulators.charge_point.meter import EnergyMeter
 from simulators.charge_point.outbox import Outbox, TransactionMessage
 from simulators.charge_point.outlet import AC_11KW, Outlet
+from simulators.charge_point.signed_meter import SignedMeter
 from simulators.charge_point.station import DIALECTS, SimulatedChargePoint
 from simulators.charge_point.v201 import STATUS_WORDS, STOP_WORDS
 from simulators.charge_point.vehicle import Vehicle
@@ -30,7 +31,8 @@ TOKEN = Token("04A1B2")
 
 
 def connector() -> Connector:
-    return Connector(1, Outlet(AC_11KW, EnergyMeter(), NOW, lambda _at: None))
+    outlet = Outlet(AC_11KW, EnergyMeter(), NOW, lambda _at: None)
+    return Connector(1, outlet, SignedMeter("S1", 1))
 
 
 def transaction(number: int = 1) -> Transaction:

@@ -9,7 +9,14 @@ import pytest
 
 from gateway import exact_json
 from gateway.domain.display_text import DisplayText
-from gateway.domain.station_tariffs import (
+from gateway.domain.tariffs import (
+    DayOfWeek,
+    ReservationRestriction,
+    Restrictions,
+    TariffDimension,
+    parse_tariff,
+)
+from gateway.domain.tariffs.station_tariffs import (
     PART_OF,
     ClearTariffs,
     GetTariffs,
@@ -17,13 +24,6 @@ from gateway.domain.station_tariffs import (
     SetDefaultTariff,
     Translated,
     for_station,
-)
-from gateway.domain.tariffs import (
-    DayOfWeek,
-    ReservationRestriction,
-    Restrictions,
-    TariffDimension,
-    parse_tariff,
 )
 from gateway.ocpp import v16, v21, v201
 from gateway.ocpp.v21.tariffs import (

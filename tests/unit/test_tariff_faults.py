@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ocpi_documents import objects
 
 from gateway.canonical import validate_tariff
-from gateway.domain.currency_worth import in_euros, is_known
-from gateway.domain.tariff_faults import Severity, errors, find
 from gateway.domain.tariffs import InvalidTariff
+from gateway.domain.tariffs.currency_worth import in_euros, is_known
+from gateway.domain.tariffs.faults import Severity, errors, find
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ocpi_documents import objects
 
-from gateway.domain.tariff_reach import reach
 from gateway.domain.tariffs import Moment, Tariff, TariffDimension, parse_tariff
+from gateway.domain.tariffs.reach import reach
 
 AMOUNTS = st.decimals(0, 200, places=1, allow_nan=False)
 MOMENTS = st.builds(

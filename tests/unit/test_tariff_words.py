@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ocpi_documents import objects
 
-from gateway.domain.tariff_reach import reach
-from gateway.domain.tariff_words import LANGUAGES, MOST_CHARACTERS, alt_text, describe
-from gateway.domain.tariff_words.phrases import Phrases
 from gateway.domain.tariffs import Tariff, parse_tariff
+from gateway.domain.tariffs.reach import reach
+from gateway.domain.tariffs.words import LANGUAGES, MOST_CHARACTERS, alt_text, describe
+from gateway.domain.tariffs.words.phrases import Phrases
 
 Document = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 from gateway.domain.display_text import DisplayText
 from gateway.domain.tokens import Authorization, AuthorizationStatus
 from gateway.ocpp.v201.cost import personal_message
-from gateway.services.charging.cost import Costs
+from gateway.services.billing.cost import Costs
 
 TARIFF = DisplayText("en", "0.30 EUR/kWh")
 TOLD = DisplayText("nl", "Saldo te laag")

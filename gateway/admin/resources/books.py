@@ -4,16 +4,18 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.admin.calls import DATES, PAGING, PARTY, Answer, Call, Query, Route, listed
-from gateway.admin.errors import InTheWay, NotFound, NotThereYet, PartnerFailed
+from gateway.admin.errors import InTheWay, NotFound, PartnerFailed
 from gateway.admin.lists import DEFAULT_LIMIT, Keep, newest_documents
 from gateway.admin.resources import party
+from gateway.admin.resources.held_cdrs import Remark, told, without_kept
 from gateway.admin.services import Services
+from gateway.domain.bills.cdr_series import place_of
 from gateway.domain.delivery import ObjectKind, ObjectRef
-from gateway.domain.ocpi_cdrs import KEPT_LOCATION
 from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.token_owner import list_behind
 from gateway.domain.tokens import TokenHolder
+from gateway.services.billing.corrections import CreditCdrs, NotPossible
 from gateway.services.ports import CopyUnreadable
 from gateway.store import Documents, PageQuery, PartyStore
 
@@ -28,6 +30,7 @@ class BookCalls:
         self._parties = services.parties
         self._partners = services.partners
         self._copies = services.cdr_copies
+        self._credits = CreditCdrs(services.store, services.now)
 
     async def sessions(self, call: Call) -> Answer:
         """Sessions, newest first, with what their drivers prefer."""
@@ -47,19 +50,20 @@ class BookCalls:
         return await self._listed(call, [one.cdrs for one in self._books(call)])
 
     async def cdr(self, call: Call) -> Answer:
-        """One CDR, with what a payment terminal provider has confirmed of it."""
+        """One CDR, with what followed it and what a payment terminal provider has confirmed."""
         books, cdr = await self._find(call)
+        shown = without_kept(cdr) | await _followed(books, cdr["id"])
         reference = cdr.get("authorization_reference")
         partner_id = await self._partner_of(books, cdr) if reference else None
         if partner_id is None or reference is None:
-            return Answer(_shown(cdr))
+            return Answer(shown)
         token = cdr["cdr_token"]
         owner = Party(token["country_code"], token["party_id"])
         for name in (partner_id, list_behind(partner_id, owner)):
             found = await self._store.confirmations.by_reference(name, reference)
             if found is not None:
-                return Answer(cdr | {"financial_advice_confirmation": found})
-        return Answer(_shown(cdr))
+                return Answer(shown | {"financial_advice_confirmation": found})
+        return Answer(shown)
 
     async def resend(self, call: Call) -> Answer:
         """Owe a CDR to its partner again; the same id and body go out."""
@@ -97,9 +101,18 @@ class BookCalls:
         )
 
     async def credit(self, call: Call) -> Answer:
-        """Credit CDRs are not made yet."""
-        await self._find(call)
-        raise NotThereYet("Credit CDRs cannot be made yet; correct the CDR with the partner")
+        """Take a CDR back, as a whole and once."""
+        remark = call.read(Remark).remark if call.body is not None else None
+        books, cdr = await self._find(call)
+        partner_id = await self._partner_of(books, cdr)
+        try:
+            made = await self._credits.credit(books.party, cdr, partner_id, remark)
+        except NotPossible as error:
+            raise InTheWay(str(error)) from None
+        partner = self._partners.get(partner_id or "")
+        return Answer(
+            {"id": made["id"], "credit_reference_id": cdr["id"], **told(partner, made["id"])}, 201
+        )
 
     async def _listed(self, call: Call, sources: list[Documents]) -> Answer:
         query = PageQuery(
@@ -110,7 +123,7 @@ class BookCalls:
         items, total = await newest_documents(
             sources, query, call.window(DEFAULT_LIMIT), _filter(call)
         )
-        return listed([_shown(one) for one in items], total)
+        return listed([without_kept(one) for one in items], total)
 
     async def _with_preferences(self, sessions: list[Document]) -> list[Document]:
         """OCPI has no place in a Session for the ChargingPreferences that were put to it."""
@@ -220,9 +233,15 @@ class BookCalls:
             Route(
                 "POST",
                 "/cdrs/{id}/credit",
-                "Make a credit CDR; this version cannot yet and answers 501",
+                "Make the Credit CDR of a CDR: all its data, the total negative; once",
                 self.credit,
-                answers={501: "not implemented yet", **unknown_cdr},
+                body=Remark,
+                example={"remark": "charged twice"},
+                answers={
+                    201: "id of the Credit CDR, and who is told",
+                    **unknown_cdr,
+                    409: "it was credited already, or is a Credit CDR itself",
+                },
             ),
         ]
 
@@ -245,6 +264,10 @@ def _filter(call: Call) -> Keep | None:
     return keep
 
 
-def _shown(document: Document) -> Document:
-    """An OCPI object, without what it keeps for the versions that need more."""
-    return {name: value for name, value in document.items() if name != KEPT_LOCATION}
+async def _followed(books: PartyStore, cdr_id: str) -> Document:
+    """The CDRs that have taken a CDR back, and its place; nothing where there are none."""
+    place = place_of(cdr_id)
+    later = {"credited_by": place.credited_by, "corrected_by": place.corrected_by}
+    ids = {name: one.id for name, one in later.items() if one is not None}
+    found = await books.cdrs.get_many(ids.values())
+    return {name: id_ for (name, id_), one in zip(ids.items(), found, strict=True) if one}

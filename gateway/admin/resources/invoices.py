@@ -15,7 +15,7 @@ from gateway.admin.services import Services
 from gateway.canonical import InvalidDocument
 from gateway.domain.partners import Partner
 from gateway.domain.party import Party
-from gateway.services.charging.invoices import Reconciled, Total
+from gateway.services.billing.invoices import Reconciled, Total
 from gateway.store import PageQuery
 
 _LIMIT = 100

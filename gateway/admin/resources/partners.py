@@ -21,6 +21,7 @@ _REFUSED_SHOWN = 100
 HANDSHAKE_SECONDS = 120.0
 ALIVE = (PartnerState.REGISTERED, PartnerState.SUSPENDED)
 
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -37,6 +38,9 @@ class ChangeBody(Body):
     quirks: list[str] | None = None
     parties: list[str] | None = Field(
         None, description="those of ours that it is to know of, as NL*ABC; null: all"
+    )
+    session_interval: Seconds | None = Field(
+        None, description="between two updates of one running session; null: as for everybody"
     )
 
 
@@ -76,12 +80,14 @@ class PartnerCalls:
         return Answer(await self.shown(partner) | handed_over, 201)
 
     async def change(self, call: Call) -> Answer:
-        """Another name, other quirks."""
+        """Another name, other quirks, another pace."""
         partner_id = self.find(call).id
         body = call.read(ChangeBody)
         changes: dict[str, Any] = {} if body.name is None else {"name": body.name}
         if body.quirks is not None:
             changes["quirks"] = self._quirks.checked(body.quirks)
+        if "session_interval" in body.model_fields_set:
+            changes["session_interval"] = body.session_interval
         visible = None
         if body.parties is not None:
             visible = frozenset(party.named(name, self._parties) for name in body.parties)
@@ -150,6 +156,7 @@ class PartnerCalls:
                 {"name": seen.name, "how": seen.how, "at": to_text(seen.at)}
                 for seen in partner.quirks_seen
             ],
+            "session_interval": partner.session_interval,
             "parties": None if partner.parties is None else sorted(map(str, partner.parties)),
             "known_as": None if partner.known_as is None else str(partner.known_as),
             "parties_told": None if partner.told is None else sorted(map(str, partner.told)),
@@ -212,7 +219,7 @@ class PartnerCalls:
             Route(
                 "PATCH",
                 one,
-                "Change name, quirks, or which of our parties it is to know of",
+                "Change name, quirks, pace of sessions, or which of our parties it is to know of",
                 self.change,
                 body=ChangeBody,
                 answers={200: "the partner", **unknown, 422: "what is wrong"},

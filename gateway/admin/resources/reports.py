@@ -1,17 +1,18 @@
 """Reports over the real books, as JSON or CSV."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from gateway.admin import reports
 from gateway.admin.calls import DATES, PARTY, Answer, Call, Query, Route
 from gateway.admin.errors import BadRequest
-from gateway.admin.reports import Billed, By, Charged, Fault
+from gateway.admin.reports import Billed, By, Charged, Fault, Held
 from gateway.admin.resources import party
 from gateway.admin.services import Services
 from gateway.domain.party import Party
@@ -38,56 +39,56 @@ class ReportCalls:
 
     async def usage(self, call: Call) -> Answer:
         """From transactions, whoever pays for them; `date_from`/`date_to` are their start."""
-        by, first, end = _by(call, *By), call.moment("date_from"), call.moment("date_to")
-        found: list[Charged] = []
+        report = reports.Usage(_by(call, *By))
+        zone, first, end = _zone(call), call.moment("date_from"), call.moment("date_to")
         for one in party.asked(call, self._parties):
             books = self._store.party(one)
-            async for documents in _transactions(books):
-                transactions = [msgspec.convert(document, Transaction) for document in documents]
-                wanted = [one for one in transactions if _within(one.started_at, first, end)]
-                sessions = await books.sessions.get_many([one.session_id for one in wanted])
-                found += map(self._charged, wanted, sessions)
-        return _answer(call, reports.usage(found, by))
+            async for transactions, sessions in _with_sessions(books, books.transactions.page):
+                for transaction, session in zip(transactions, sessions, strict=True):
+                    if _within(transaction.started_at, first, end):
+                        report.add(self._charged(transaction, session, zone))
+        return _answer(call, report.columns, report.rows())
 
     async def revenue(self, call: Call) -> Answer:
-        """From CDRs; `date_from`/`date_to` are their last update."""
-        by = _by(call, *By)
-        query = PageQuery(date_from=call.moment("date_from"), date_to=call.moment("date_to"))
-        found: list[Billed] = []
+        """From CDRs and, apart, what is held; `date_from`/`date_to` are their last update."""
+        by, zone = _by(call, *By), _zone(call)
+        report = reports.Revenue(by)
+        first, end = call.moment("date_from"), call.moment("date_to")
         for one in party.asked(call, self._parties):
             books = self._store.party(one)
-            async for cdrs in _cdrs(books, query):
+            async for cdrs in _cdrs(books, first, end):
                 origins: list[tuple[str, str] | None] = [None] * len(cdrs)
-                if by is By.CHARGE_POINT:
+                if By.CHARGE_POINT in by:
                     ids = [cdr.get("session_id") or "" for cdr in cdrs]
                     origins = await asyncio.gather(*map(books.transactions.of_session, ids))
-                found += map(_billed, cdrs, origins)
-        return _answer(call, reports.revenue(found, by))
+                for cdr, origin in zip(cdrs, origins, strict=True):
+                    report.add(_billed(cdr, origin, zone))
+            async for transactions, sessions in _with_sessions(books, books.transactions.held):
+                for transaction, session in zip(transactions, sessions, strict=True):
+                    if session and _within(from_text(session["last_updated"]), first, end):
+                        report.hold(_held(transaction, session, zone))
+        return _answer(call, report.columns, report.rows())
 
     async def faults(self, call: Call) -> Answer:
         """Connectors that report a fault now."""
-        by = _by(call, By.CHARGE_POINT, By.LOCATION, By.DAY)
-        first, end = call.moment("date_from"), call.moment("date_to")
-        found: list[Fault] = []
+        report = reports.Faults(_by(call, By.CHARGE_POINT, By.LOCATION, By.DAY))
+        zone, first, end = _zone(call), call.moment("date_from"), call.moment("date_to")
         for one in party.asked(call, self._parties):
             places = await self._places(one)
             for record in await self._store.charge_points.all():
                 if record.party == one:
                     described = await self._charge_points.describe(record.identity)
-                    found += _faults(described or {}, places)
-        wanted = [one for one in found if _within(from_text(one.since), first, end)]
-        return _answer(call, reports.faults(wanted, by))
+                    for fault in _faults(described or {}, places, zone):
+                        if _within(from_text(fault.since), first, end):
+                            report.add(fault)
+        return _answer(call, report.columns, report.rows())
 
-    def _charged(self, transaction: Transaction, session: Document | None) -> Charged:
+    def _charged(
+        self, transaction: Transaction, session: Document | None, zone: ZoneInfo
+    ) -> Charged:
         end = transaction.stopped_at or self._now()
         span = max(end - transaction.started_at, end - end)
-        holder = transaction.holder
-        keys = {
-            By.CHARGE_POINT: transaction.identity,
-            By.LOCATION: session["location_id"] if session else None,
-            By.PARTNER: f"{holder.country_code}*{holder.party_id}" if holder else None,
-            By.DAY: to_text(transaction.started_at)[:10],
-        }
+        keys = _keys(transaction, session, _day(transaction.started_at, zone))
         kwh = transaction.energy.delivered_wh / _WH_PER_KWH
         return Charged(keys, kwh, Decimal(int(span.total_seconds())), transaction.is_open)
 
@@ -102,9 +103,10 @@ class ReportCalls:
 
     def routes(self) -> list[Route]:
         """The calls."""
+        by = Query("by", "charge_point, location, partner, day, or several: day,location")
+        zone = Query("time_zone", "whose days: an IANA name; default: UTC")
         shape = Query("format", "json (default) or csv")
-        by = Query("by", "charge_point, location, partner or day (UTC); default: day")
-        options = (by, shape, *DATES, PARTY)
+        options = (by, zone, shape, *DATES, PARTY)
         return [
             Route(
                 "GET",
@@ -125,7 +127,7 @@ class ReportCalls:
             Route(
                 "GET",
                 "/reports/revenue",
-                "CDRs, energy and money, per currency",
+                "CDRs, energy and money, per currency; what is held apart",
                 self.revenue,
                 query=options,
                 timeout=_SECONDS,
@@ -133,31 +135,49 @@ class ReportCalls:
         ]
 
 
-def _by(call: Call, *allowed: By) -> By:
-    text = call.query.get("by", By.DAY.value)
-    found = next((by for by in allowed if by.value == text), None)
-    if found is None:
-        raise BadRequest(f"by is none of {', '.join(by.value for by in allowed)}")
-    return found
+def _by(call: Call, *allowed: By) -> list[By]:
+    words = call.query.get("by", By.DAY.value).split(",")
+    known = {by.value: by for by in allowed}
+    if not known.keys() >= set(words):
+        raise BadRequest(f"by is none of {', '.join(known)}, nor several of them")
+    return [known[word] for word in dict.fromkeys(words)]
 
 
-def _answer(call: Call, rows: list[reports.Row]) -> Answer:
+def _zone(call: Call) -> ZoneInfo:
+    name = call.query.get("time_zone", "UTC")
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise BadRequest("time_zone is no name of the IANA time zone database") from None
+
+
+def _answer(call: Call, columns: list[str], rows: list[reports.Row]) -> Answer:
     wanted = call.query.get("format") or ("csv" if call.accept.startswith("text/csv") else "json")
     if wanted not in ("json", "csv"):
         raise BadRequest("format is neither json nor csv")
     if wanted == "json":
         return Answer(rows)
     headers = {"Content-Disposition": 'attachment; filename="report.csv"'}
-    return Answer(reports.to_csv(rows), headers=headers, content_type="text/csv")
+    return Answer(reports.to_csv(rows, columns), headers=headers, content_type="text/csv")
 
 
-def _billed(cdr: Document, origin: tuple[str, str] | None) -> Billed:
+def _keys(transaction: Transaction, session: Document | None, day: str) -> reports.Keys:
+    holder = transaction.holder
+    return {
+        By.CHARGE_POINT: transaction.identity,
+        By.LOCATION: session["location_id"] if session else None,
+        By.PARTNER: f"{holder.country_code}*{holder.party_id}" if holder else None,
+        By.DAY: day,
+    }
+
+
+def _billed(cdr: Document, origin: tuple[str, str] | None, zone: ZoneInfo) -> Billed:
     token, cost = cdr["cdr_token"], cdr["total_cost"]
     keys = {
         By.CHARGE_POINT: origin[0] if origin else None,
         By.LOCATION: cdr["cdr_location"]["id"],
         By.PARTNER: f"{token['country_code']}*{token['party_id']}",
-        By.DAY: cdr["end_date_time"][:10],
+        By.DAY: _day(from_text(cdr["end_date_time"]), zone),
     }
     taxes = sum((Decimal(tax["amount"]) for tax in cost.get("taxes") or ()), Decimal(0))
     return Billed(
@@ -166,20 +186,26 @@ def _billed(cdr: Document, origin: tuple[str, str] | None) -> Billed:
         Decimal(cdr["total_energy"]),
         Decimal(cost["before_taxes"]),
         taxes,
+        bool(cdr.get("credit")),
     )
 
 
-def _faults(described: Document, places: dict[tuple[str, int], str]) -> list[Fault]:
+def _held(transaction: Transaction, session: Document, zone: ZoneInfo) -> Held:
+    keys = _keys(transaction, session, _day(transaction.latest_at, zone))
+    return Held(keys, session["currency"], transaction.energy.delivered_wh / _WH_PER_KWH)
+
+
+def _faults(described: Document, places: dict[tuple[str, int], str], zone: ZoneInfo) -> list[Fault]:
     found = []
     for one in described.get("connectors", ()):
         if one["state"] != "Faulted":
             continue
         identity, evse_id = described["identity"], one["evse_id"]
-        since = to_text(from_text(one["at"]))
+        since = from_text(one["at"])
         keys = {
             By.CHARGE_POINT: identity,
             By.LOCATION: places.get((identity, evse_id)),
-            By.DAY: since[:10],
+            By.DAY: _day(since, zone),
         }
         found.append(
             Fault(
@@ -189,32 +215,40 @@ def _faults(described: Document, places: dict[tuple[str, int], str]) -> list[Fau
                 one["connector_id"],
                 one.get("error_code"),
                 one.get("info"),
-                since,
+                to_text(since),
             )
         )
     return found
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    """The day that it is there."""
+    return moment.astimezone(zone).date().isoformat()
 
 
 def _within(moment: datetime, first: datetime | None, end: datetime | None) -> bool:
     return (first is None or first <= moment) and (end is None or moment < end)
 
 
-async def _transactions(books: PartyStore) -> AsyncIterator[list[Document]]:
-    offset = 0
-    while True:
-        documents, total = await books.transactions.page(offset=offset, limit=_PIECE)
-        yield documents
+async def _with_sessions(
+    books: PartyStore, read: Callable[..., Coroutine[Any, Any, tuple[list[Document], int]]]
+) -> AsyncIterator[tuple[list[Transaction], list[Document | None]]]:
+    """A list of transactions in pieces, each with the sessions of its own."""
+    offset, total = 0, 1
+    while offset < total:
+        documents, total = await read(offset=offset, limit=_PIECE)
+        transactions = [msgspec.convert(document, Transaction) for document in documents]
+        ids = [transaction.session_id for transaction in transactions]
+        yield transactions, await books.sessions.get_many(ids)
         offset += _PIECE
-        if offset >= total:
-            return
 
 
-async def _cdrs(books: PartyStore, query: PageQuery) -> AsyncIterator[list[Document]]:
-    offset = 0
-    while True:
-        piece = PageQuery(offset, _PIECE, query.date_from, query.date_to)
-        page = await books.cdrs.page(piece)
+async def _cdrs(
+    books: PartyStore, first: datetime | None, end: datetime | None
+) -> AsyncIterator[list[Document]]:
+    offset, total = 0, 1
+    while offset < total:
+        page = await books.cdrs.page(PageQuery(offset, _PIECE, first, end))
+        total = page.total
         yield page.items
         offset += _PIECE
-        if offset >= page.total:
-            return

@@ -13,8 +13,8 @@ from gateway.admin.stations import outcome
 from gateway.domain.reservations import Ordered, Reservation
 from gateway.domain.timestamps import to_text
 from gateway.domain.tokens import TokenType
-from gateway.services.charging.reservations import UnknownReservation
 from gateway.services.ports import UnknownChargePoint
+from gateway.services.reservations.service import UnknownReservation
 
 _UNKNOWN = {404: "unknown charge point"}
 
@@ -108,6 +108,8 @@ def _shown(reservation: Reservation) -> dict[str, Any]:
         "group_id": reservation.group_id,
         "requested_at": to_text(reservation.requested_at),
         "expires_at": to_text(reservation.expires_at),
+        "accepted_at": _text(reservation.accepted_at),
+        "used_at": _text(reservation.used_at),
         "ended_at": _text(reservation.ended_at),
         "word": reservation.word,
         "partner": _partner(reservation.ordered),

@@ -13,9 +13,10 @@ from gateway.admin.resources import party
 from gateway.admin.resources.documents import identified
 from gateway.admin.services import Services
 from gateway.canonical.tariffs import Tariff
-from gateway.domain import tariff_faults, tariff_words
 from gateway.domain.party import Party
-from gateway.services.charging.tariffs import parsed
+from gateway.domain.tariffs import faults as tariff_faults
+from gateway.domain.tariffs import words as tariff_words
+from gateway.services.billing.tariffs import parsed
 from gateway.store import PageQuery
 
 # Beside the tariff in the answer to PUT, where there are any. No member of a Tariff: what comes in
@@ -37,6 +38,9 @@ class PriceBody(Body):
     end_date_time: str
     time_zone: str = Field("UTC", description="IANA name")
     charging_periods: list[dict[str, Any]]
+    cancelled: bool = Field(
+        False, description="nothing but a reservation, which was cancelled before it expired"
+    )
 
 
 class TariffCalls:
@@ -58,7 +62,10 @@ class TariffCalls:
         return Answer((await self._find(call))[1])
 
     async def put(self, call: Call) -> Answer:
-        """Create or replace one; running sessions keep the one they started with."""
+        """Create or replace one; running sessions keep the one they started with.
+
+        With `partners`, only those see it and pay it.
+        """
         document = {name: value for name, value in identified(call).items() if name != WARNINGS}
         owner = party.owner(call, document, self._parties)
         tariff, created = await self._tariffs.put(owner, document)
@@ -123,7 +130,7 @@ class TariffCalls:
                 answers={
                     200: "replaced; with `warnings` about what is doubtful",
                     201: "created; with `warnings` about what is doubtful",
-                    422: "what breaks the standard, or cannot be meant",
+                    422: "what breaks the standard, cannot be meant, or a partner there is not",
                 },
             ),
             Route(

@@ -10,8 +10,8 @@ from gateway.admin.resources import party
 from gateway.admin.services import Services
 from gateway.domain.timestamps import from_text, to_text
 from gateway.domain.transactions import TransactionState, UnknownTransaction
-from gateway.services.charging.transaction_log import readings_of
 from gateway.services.ports import CallTimeout, UnknownChargePoint
+from gateway.services.transactions.log import readings_of
 from gateway.store import Transactions
 
 _PIECE = 500
@@ -140,6 +140,7 @@ def shown_transaction(document: Document) -> Document:
         "cdr_id": document["cdr_id"] if document.get("billed") else None,
         "flags": document.get("flags") or [],
         "waits_until": _time(document.get("due_at")),
+        "decisions": document.get("decisions") or [],
     }
 
 

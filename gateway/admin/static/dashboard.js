@@ -3,6 +3,8 @@
 // Every string comes from chargers, partners or operators: it is only ever put in as text
 // (textContent), never as markup. Numbers are shown as the API writes them.
 
+import { heldRow } from "./held.js";
+
 const KEY = "operator-token";
 const SHOWN = 200; // rows of one table
 const CDRS = 15;
@@ -10,8 +12,14 @@ const PAUSE = 3000; // ms before the stream is tried again
 const REFRESH = 30000; // ms between two full reads, for what the stream may have missed
 
 const byId = (id) => document.getElementById(id);
-const state = { points: new Map(), sessions: new Map(), cdrs: new Map(), partners: new Map() };
-const totals = { points: 0, cdrs: 0 };
+const state = {
+  points: new Map(),
+  sessions: new Map(),
+  held: new Map(),
+  cdrs: new Map(),
+  partners: new Map(),
+};
+const totals = { points: 0, held: 0, cdrs: 0 };
 let stopping = null;
 let drawing = false;
 
@@ -23,6 +31,21 @@ async function get(path, signal) {
   if (response.status === 401) throw new Unauthorized("The token is wrong.");
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response;
+}
+
+async function post(path, body) {
+  const response = await fetch(`/api/v1${path}`, {
+    method: "POST",
+    headers: {
+      Authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}`,
+      "Content-Type": "application/json",
+    },
+    body: JSON.stringify(body),
+  });
+  if (response.ok) return;
+  const { error } = await response.json().catch(() => ({}));
+  const details = (error?.details ?? []).join("; ");
+  throw new Error([error?.message ?? `HTTP ${response.status}`, details].filter(Boolean).join(": "));
 }
 
 async function list(path, signal) {
@@ -37,18 +60,21 @@ function fill(map, items, key) {
 }
 
 async function refresh(signal) {
-  const [points, sessions, cdrs, partners, ready] = await Promise.all([
+  const [points, sessions, held, cdrs, partners, ready] = await Promise.all([
     list(`/charge-points?limit=${SHOWN}`, signal),
     list(`/sessions?status=ACTIVE&limit=${SHOWN}`, signal),
+    list(`/held-cdrs?limit=${SHOWN}`, signal),
     list(`/cdrs?limit=${CDRS}`, signal),
     list("/partners", signal),
     fetch("/ready", { signal }).then((response) => response.json()),
   ]);
   fill(state.points, points.items, "identity");
   fill(state.sessions, sessions.items, "id");
+  fill(state.held, held.items, "session_id");
   fill(state.cdrs, cdrs.items.reverse(), "id");
   fill(state.partners, partners.items, "id");
   totals.points = points.total;
+  totals.held = held.total;
   totals.cdrs = cdrs.total;
   drawWarnings(ready);
   draw();
@@ -64,8 +90,12 @@ const take = {
     }
   },
   session(session) {
-    if (session.status === "ACTIVE") state.sessions.set(session.id, session);
-    else state.sessions.delete(session.id);
+    if (session.status === "ACTIVE") {
+      state.sessions.set(session.id, session);
+      return;
+    }
+    state.sessions.delete(session.id);
+    totals.held -= state.held.delete(session.id) ? 1 : 0;
   },
   cdr(cdr) {
     totals.cdrs += state.cdrs.has(cdr.id) ? 0 : 1;
@@ -129,7 +159,8 @@ function draw() {
     drawing = false;
     drawCounts();
     rows("charge-points", [...state.points.values()].sort(byIdentity).map(pointRow), 6);
-    rows("sessions", [...state.sessions.values()].map(sessionRow).reverse(), 6);
+    rows("sessions", running().map(sessionRow).reverse(), 6);
+    rows("held", [...state.held.values()].map(held), 6);
     rows("cdrs", [...state.cdrs.values()].map(cdrRow).reverse(), 7);
     rows("partners", [...state.partners.values()].map(partnerRow), 9);
   });
@@ -137,18 +168,25 @@ function draw() {
 
 const byIdentity = (one, other) => one.identity.localeCompare(other.identity);
 
+// The Session of a held CDR is ACTIVE until an operator has decided.
+const running = () => [...state.sessions.values()].filter((one) => !state.held.has(one.id));
+
+const held = (one) =>
+  heldRow(one, { element, mark, number, row, time }, post, () => refresh(stopping?.signal));
+
 function drawCounts() {
   const points = [...state.points.values()];
   const owed = [...state.partners.values()].reduce((sum, one) => sum + one.owed, 0);
-  const kwh = [...state.sessions.values()].reduce((sum, one) => sum + Number(one.kwh), 0);
+  const kwh = running().reduce((sum, one) => sum + Number(one.kwh), 0);
   const faulted = points.filter((one) => one.connectors.some((it) => it.state === "Faulted"));
   const some = totals.points > points.length ? `, of the first ${points.length}` : "";
   const counts = [
     ["charge points", totals.points],
     [`connected${some}`, points.filter((one) => one.connected).length],
     [`with a fault${some}`, faulted.length],
-    ["running sessions", state.sessions.size],
+    ["running sessions", running().length],
     ["kWh in them", kwh.toFixed(1)],
+    ["held CDRs", totals.held],
     ["CDRs", totals.cdrs],
     ["objects owed to partners", owed],
   ];

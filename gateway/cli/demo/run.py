@@ -18,6 +18,7 @@ from gateway.app import Gateway
 from gateway.cli.demo.picture import Picture
 from gateway.cli.demo.scene import (
     CONNECTORS,
+    POWER_KW,
     PREFIX,
     STATIONS_PER_VERSION,
     TARIFFS,
@@ -170,7 +171,8 @@ class Demo:
             self.picture.charger_said,
             "fleet", "--url", self._gateway.addresses.ocpp.rstrip("/"), "--prefix", PREFIX,
             "--v16", str(STATIONS_PER_VERSION), "--v201", str(STATIONS_PER_VERSION),
-            "--connectors", str(CONNECTORS), "--time-scale", str(TIME_SCALE), "--json",
+            "--connectors", str(CONNECTORS), "--power", str(POWER_KW),
+            "--time-scale", str(TIME_SCALE), "--json",
             "--password-file", str(self._secret_file("passwords", json.dumps(passwords))),
             "--tokens", ",".join(uids),
         )  # fmt: skip

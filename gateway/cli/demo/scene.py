@@ -7,6 +7,7 @@ from typing import Any
 VERSIONS = ("1.6", "2.0.1")
 STATIONS_PER_VERSION = 4
 CONNECTORS = 2
+POWER_KW = 22  # 230 V, 32 A, three phases
 PREFIX = "DEMO"
 TIME_SCALE = 120
 TARIFFS: tuple[dict[str, Any], ...] = (

@@ -29,10 +29,10 @@ from gateway.ocpi.pushes.rendered import RenderedObjects
 from gateway.ocpi.pushes.rendering import Renderer
 from gateway.ocpi.tokens.received_tokens import ReceivedTokens
 from gateway.ocpi.versions import VERSIONS, Version
-from gateway.services.charging.charging_preferences import ChargingPreferences
+from gateway.services.billing.charging_preferences import ChargingPreferences
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.charging.commands import CommandService
 from gateway.services.charging.partner_profiles import PartnerProfiles
-from gateway.services.charging.tariffs import TariffBook
 from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.partners import PartnerDirectory

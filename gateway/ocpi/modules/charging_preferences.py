@@ -9,7 +9,7 @@ from gateway.ocpi.incoming.envelope import Answer
 from gateway.ocpi.incoming.errors import InvalidParameters, UnknownFeature, UnknownResource
 from gateway.ocpi.incoming.own_sessions import OwnSessions
 from gateway.ocpi.platform import Platform
-from gateway.services.charging.charging_preferences import (
+from gateway.services.billing.charging_preferences import (
     ChargingPreferences,
     NotCapable,
     NotRunning,

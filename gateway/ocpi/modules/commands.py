@@ -18,8 +18,8 @@ from gateway.ocpi.tokens.received_tokens import ReceivedTokens
 from gateway.ocpi.versions import Version
 from gateway.services.charging.commands import CommandService, StartSession
 from gateway.services.charging.in_flight import CommandAnswer
-from gateway.services.charging.partner_reservations import ReserveOrder
 from gateway.services.charging.targets import ConnectorRequired, Place
+from gateway.services.reservations.partner_reservations import ReserveOrder
 from gateway.services.roaming.locations import LocationCatalogue, UnknownLocation
 from gateway.store import Store
 

@@ -46,15 +46,17 @@ class LocationsSender:
         """Every location that may be published, oldest first."""
         request = paging.read(call.query)
         parties = self._platform.addressed(call.partner, call.routing)
-        listing = await paging.collect(request, parties, self._page)
+        listing = await paging.collect(
+            request, parties, lambda party, query: self._page(party, query, call.partner.id)
+        )
         return paging.answer(request, call.url, map(self._text, listing.items), listing)
 
-    async def _page(self, party: Party, query: PageQuery) -> LocationPage:
+    async def _page(self, party: Party, query: PageQuery, viewer: str) -> LocationPage:
         restricted = self._version.has_restricted_locations
-        return await self._locations.stored_page(party, query, restricted=restricted)
+        return await self._locations.stored_page(party, query, restricted=restricted, viewer=viewer)
 
     def _text(self, one: ShownLocation) -> Raw:
-        key = self._version.number, "location", one.party, one.id
+        key = self._version.number, "location", one.party, one.id, one.view
         return self._rendered.text(key, one.source, lambda: self._wire.location(one.read()))
 
     async def location(self, call: Call) -> Answer:
@@ -81,6 +83,7 @@ class LocationsSender:
                 party,
                 call.path["location_id"],
                 restricted=self._version.has_restricted_locations,
+                viewer=call.partner.id,
             )
             if location is not None:
                 return location

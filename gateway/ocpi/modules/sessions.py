@@ -36,7 +36,10 @@ class SessionsSender:
         )
         sessions = [
             await self._renderer.session(
-                self._version, Party(one["country_code"], one["party_id"]), one
+                self._version,
+                Party(one["country_code"], one["party_id"]),
+                one,
+                call.partner.id,
             )
             for one in listing.items
         ]

@@ -5,7 +5,7 @@ from gateway.ocpi.incoming.calls import Call, Route
 from gateway.ocpi.incoming.envelope import Answer
 from gateway.ocpi.platform import Platform
 from gateway.ocpi.versions import Version
-from gateway.services.charging.tariffs import TariffBook
+from gateway.services.billing.tariffs import TariffBook
 
 
 class TariffsSender:
@@ -21,10 +21,12 @@ class TariffsSender:
         return [Route("GET", "/tariffs", self.list)]
 
     async def list(self, call: Call) -> Answer:
-        """Every tariff, oldest first."""
+        """Every tariff that the partner may see, oldest first."""
         request = paging.read(call.query)
         listing = await paging.collect(
-            request, self._platform.addressed(call.partner, call.routing), self._tariffs.page
+            request,
+            self._platform.addressed(call.partner, call.routing),
+            lambda party, query: self._tariffs.seen_page(party, query, call.partner.id),
         )
         tariffs = [self._wire.tariff(one) for one in listing.items]
         return paging.answer(request, call.url, tariffs, listing)

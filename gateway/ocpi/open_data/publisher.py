@@ -10,7 +10,7 @@ import structlog
 from gateway.domain.party import Party
 from gateway.ocpi.open_data.edition import Edition, Writer
 from gateway.ocpi.versions import VERSIONS
-from gateway.services.charging.tariffs import TariffBook
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.store import PageQuery, StoreError
 
@@ -111,7 +111,7 @@ class Publisher:
     ) -> None:
         """A tariff that no published connector names is nobody's business."""
         for party, tariff_id in sorted(named):
-            tariff = await self._tariffs.get(party, tariff_id)
+            tariff = await self._tariffs.seen(party, tariff_id, None)
             if tariff is None:
                 continue
             for version in VERSIONS:

@@ -16,8 +16,10 @@ class Renderer:
     def __init__(self, locations: LocationCatalogue) -> None:
         self._locations = locations
 
-    async def session(self, version: Version, party: Party, session: Object) -> Object:
-        """A Session; OCPI 2.1.1 embeds the Location where it takes place.
+    async def session(
+        self, version: Version, party: Party, session: Object, viewer: str | None = None
+    ) -> Object:
+        """A Session; OCPI 2.1.1 embeds the Location where it takes place, as its partner sees it.
 
         Without the period that still runs, also in a GET: who got it there would have it twice
         when a PATCH adds it in the end.
@@ -25,5 +27,5 @@ class Renderer:
         session = sendable(session)
         location = None
         if version.wire.embeds_location and session.get("location_id"):
-            location = await self._locations.operator_view(party, session["location_id"])
+            location = await self._locations.seen(party, session["location_id"], viewer)
         return version.wire.session(session, location)

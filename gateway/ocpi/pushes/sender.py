@@ -14,6 +14,7 @@ import structlog
 from gateway.domain.delivery import ObjectKind, ObjectRef, Verdict, VerdictKind
 from gateway.domain.partners import Partner
 from gateway.domain.party import Party
+from gateway.domain.tariffs.choice import is_shown_to
 from gateway.domain.token_owner import token_owner
 from gateway.ocpi import quirks
 from gateway.ocpi.outgoing.addressing import broad_routing, concerned_party, direct_routing
@@ -82,7 +83,7 @@ class ObjectSender:
         location = shown = await self._shown_location(partner, party, ref.id)
         if location is None and await self._known(partner, party, ref) is not None:
             # withdrawn: who has it learns of it, once; `publish` tells it
-            location = await self._locations.operator_view(party, ref.id)
+            location = await self._locations.seen(party, ref.id, partner.id)
         if location is None:
             return _not_wanted("no such location, or not published")
         url = _object_url(partner, endpoint, party, location["id"])
@@ -125,7 +126,9 @@ class ObjectSender:
     ) -> dict[str, Any] | None:
         """What a GET would show."""
         restricted = spoken_with(partner).has_restricted_locations
-        return await self._locations.get(party, location_id, restricted=restricted)
+        return await self._locations.get(
+            party, location_id, restricted=restricted, viewer=partner.id
+        )
 
     async def _session(
         self, partner: Partner, party: Party, ref: ObjectRef, endpoint: str
@@ -137,7 +140,7 @@ class ObjectSender:
         if owner is None:
             return _not_wanted("the token belongs to another party")
         routing = direct_routing(partner, party, owner)
-        session = await self._renderer.session(spoken_with(partner), party, stored)
+        session = await self._renderer.session(spoken_with(partner), party, stored, partner.id)
         url = _object_url(partner, endpoint, party, session["id"])
         known = Acknowledged.from_text(await self._known(partner, party, ref))
         now_known = Acknowledged.of(session)
@@ -214,13 +217,14 @@ class ObjectSender:
     ) -> Verdict:
         tariff = await self._store.party(party).tariffs.get(ref.id)
         routing = broad_routing(partner, party)
-        if tariff is not None:
+        if tariff is not None and is_shown_to(tariff, partner.id):
             url = _object_url(partner, endpoint, party, tariff["id"])
             await self._send(partner, "PUT", url, routing, spoken_with(partner).wire.tariff(tariff))
             await self._set_known(partner, party, ref, str(tariff["last_updated"]))
             return _DELIVERED
         try:
-            # Also when it was never pushed: the partner may have it from a GET.
+            # Also when it was never pushed: the partner may have it from a GET. It is only owed
+            # to those who may see it, or might before.
             await self._send(
                 partner, "DELETE", _object_url(partner, endpoint, party, ref.id), routing
             )

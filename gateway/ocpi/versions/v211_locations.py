@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from gateway.domain.ocpi_objects import NOT_AVAILABLE
+from gateway.domain.bills.sessions import NOT_AVAILABLE
 from gateway.ocpi.versions import v221_locations as newer
 from gateway.ocpi.versions.picking import Convert, class_of, each, pick, same
 from gateway.ocpi.versions.v211_enums import (

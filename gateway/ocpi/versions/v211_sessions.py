@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.domain.ocpi_cdrs import KEPT_LOCATION
-from gateway.domain.ocpi_objects import NOT_AVAILABLE
+from gateway.domain.bills.cdr_series import is_correction
+from gateway.domain.bills.cdrs import KEPT_LOCATION
+from gateway.domain.bills.sessions import NOT_AVAILABLE
 from gateway.ocpi.versions import v221_sessions as newer
 from gateway.ocpi.versions.picking import Convert, each, pick, same
 from gateway.ocpi.versions.v211_enums import AUTH_METHODS, DIMENSIONS, SESSION_STATUSES
@@ -28,13 +29,13 @@ def session(document: Object, location: Object | None = None) -> Object:
 
 
 def cdr(document: Object) -> Object | None:
-    """A CDR; None for a Credit CDR, which 2.1.1 does not know.
+    """A CDR; None for a Credit CDR, which 2.1.1 does not know, and for one that follows it.
 
-    Sent as it is, it would be one more bill for energy that was charged once. Where no period has
-    a dimension that 2.1.1 knows (a reservation that expired), one of no time stands for them, for
-    one is demanded.
+    Sent as they are, each would be one more bill for energy that was charged once. Where no period
+    has a dimension that 2.1.1 knows (a reservation that expired), one of no time stands for them,
+    for one is demanded.
     """
-    if document.get("credit"):
+    if document.get("credit") or is_correction(document["id"]):
         return None
     converted = newer.cdr(document)
     place = document["cdr_location"]
@@ -45,6 +46,7 @@ def cdr(document: Object) -> Object | None:
         "auth_id": document["cdr_token"]["contract_id"],
         "location": embedded(where, place["evse_uid"], place["connector_id"]),
         "tariffs": [tariff(one) for one in document.get("tariffs", ())],
+        "remark": _remark(document),
     }
     body = pick(converted, _CDR)
     if not body["charging_periods"]:
@@ -54,7 +56,19 @@ def cdr(document: Object) -> Object | None:
                 "dimensions": [{"type": "TIME", "volume": 0}],
             }
         ]
+    # a reservation is not part of "the charging session" (mod_cdrs 3.1), and its time is left out
+    first = body["charging_periods"][0]["start_date_time"]
+    body["start_date_time"] = max(body["start_date_time"], first)
     return body
+
+
+def _remark(document: Object) -> str | None:
+    """With what the reservation cost: no Tariff of 2.1.1 explains that part of total_cost."""
+    reserving, told = document.get("total_reservation_cost"), document.get("remark")
+    if reserving is None:
+        return told
+    cost = f"RESERVATION {reserving['before_taxes']} {document['currency']}"
+    return cost if told is None else f"{cost}; {told}"
 
 
 def _before_vat(price: Mapping[str, Any]) -> Any:

@@ -3,12 +3,13 @@
 The operator's document goes out as it came in, members included that the standard does not know:
 "An OCPI Platform SHALL NOT reject request or response payloads based on the presence of JSON
 object field names that are not documented" (transport_and_format). Never shown: the charge point
-behind an EVSE, which is an OCPP identity (S7), and the members that a stored CDR keeps for the
-versions that need them.
+behind an EVSE, which is an OCPP identity (S7), whom a tariff is for, and the members that a stored
+CDR keeps for the versions that need them.
 """
 
-from gateway.domain.ocpi_cdrs import KEPT_LOCATION
+from gateway.domain.bills.cdrs import KEPT_LOCATION
 from gateway.domain.party import Party
+from gateway.domain.tariffs.choice import PARTNERS
 from gateway.ocpi.versions.picking import without
 from gateway.ocpi.versions.wire import Object, Wire
 
@@ -35,7 +36,7 @@ def connector(document: Object) -> Object:
 
 def tariff(document: Object) -> Object:
     """A Tariff."""
-    return dict(document)
+    return without(document, PARTNERS)
 
 
 def session(document: Object, _location: Object | None = None) -> Object:

@@ -7,7 +7,7 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.v16 import translate
 from gateway.services.access.authorization import AuthorizationService
-from gateway.services.charging.cost import Costs
+from gateway.services.billing.cost import Costs
 from gateway.services.stations.station_state import StationState
 
 

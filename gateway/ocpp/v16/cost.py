@@ -6,7 +6,7 @@ CustomDisplayCostAndPrice.
 """
 
 from gateway import exact_json
-from gateway.domain.cost import PricesNow, ShowFinalCost, ShowPrice, ShowRunningCost
+from gateway.domain.bills.cost import PricesNow, ShowFinalCost, ShowPrice, ShowRunningCost
 from gateway.domain.data_transfer import TransferData
 from gateway.domain.timestamps import to_text
 from gateway.ocpp.dialect import Asked, Block, Payload

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from functools import partial
 
-from gateway.domain.reservations import ReservedStart
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.v16 import translate
-from gateway.services.charging.cost import Costs
-from gateway.services.charging.reservations import Reservations
-from gateway.services.charging.transactions import TransactionService
+from gateway.services.billing.cost import Costs
+from gateway.services.reservations.service import Reservations
 from gateway.services.stations.station_state import StationState
+from gateway.services.transactions.service import TransactionService
 
 
 def routes(services: ChargePointServices) -> Mapping[str, Handler]:
@@ -43,10 +42,6 @@ async def start_transaction(
     answer = await transactions.started(state, event)
     if event.reservation_id is not None:
         await reservations.used(state, event.reservation_id)
-    elif answer.authorization.accepted:
-        group_id = answer.authorization.group
-        start = ReservedStart(event.evse_id, event.token.uid, event.at, group_id)
-        await reservations.started(state, start)
     return {
         "idTagInfo": translate.id_tag_info(answer.authorization),
         "transactionId": int(answer.transaction_id),

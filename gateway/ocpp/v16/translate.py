@@ -16,7 +16,7 @@ from gateway.domain.events import (
     TransactionStarted,
     TransactionStopped,
 )
-from gateway.domain.meter import Measurand, Reading, ReadingContext, Sample
+from gateway.domain.metering.meter import Measurand, Reading, ReadingContext, Sample
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, fitted
 from gateway.ocpp import wire
 from gateway.ocpp.dialect import Refused
@@ -70,6 +70,7 @@ def booted(payload: Payload) -> Booted:
         serial_number=payload.get("chargePointSerialNumber")
         or payload.get("chargeBoxSerialNumber"),
         firmware_version=payload.get("firmwareVersion"),
+        meter_serial_number=payload.get("meterSerialNumber") or None,
     )
 
 
@@ -147,8 +148,9 @@ def sample(sampled: Payload) -> Sample:
     context = wire.CONTEXTS[taken] if taken else ReadingContext.PERIODIC
     text = sampled["value"]
     if get("format") == "SignedData":
-        # Hex or base64 text, never a number.
-        return Sample(measurand, None, context, get("phase"), get("location", "Outlet"), text)
+        # "opaque" (3.16): a data set, its hex or base64, or JSON around it; never a number.
+        signed = wire.signed(text)
+        return Sample(measurand, None, context, get("phase"), get("location", "Outlet"), signed)
     value = wire.number(text)
     if value is not None:
         value = wire.in_base_unit(value, get("unit"))

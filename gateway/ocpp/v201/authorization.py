@@ -11,7 +11,7 @@ from gateway.ocpp.v201.certificates import status_requested
 from gateway.ocpp.v201.cost import personal_message
 from gateway.services.access.authorization import AuthorizationService
 from gateway.services.access.vehicle_certificates import VehicleCertificates
-from gateway.services.charging.cost import Costs
+from gateway.services.billing.cost import Costs
 from gateway.services.stations.station_state import StationState
 
 ALLOWED = Authorization(AuthorizationStatus.ACCEPTED)

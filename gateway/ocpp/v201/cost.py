@@ -1,10 +1,10 @@
 """Block I: cost updates, and the tariff in words."""
 
+from gateway.domain.bills.cost import ShowRunningCost
 from gateway.domain.commands import CommandOutcome, CommandReply
-from gateway.domain.cost import ShowRunningCost
 from gateway.domain.tokens import Authorization
 from gateway.ocpp.dialect import Asked, Block, Payload
-from gateway.services.charging.cost import Costs
+from gateway.services.billing.cost import Costs
 from gateway.services.stations.station_state import StationState
 
 _LONGEST_LANGUAGE = 8  # MessageContentType.language

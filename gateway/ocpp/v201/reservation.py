@@ -16,7 +16,7 @@ from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
 from gateway.ocpp.handlers import by_status
 from gateway.ocpp.v201.translate import ID_TOKEN_TYPES, MAX_ID_TOKEN
-from gateway.services.charging.reservations import Reservations
+from gateway.services.reservations.service import Reservations
 from gateway.services.stations.station_state import StationState
 
 # ReserveNowStatusEnumType

@@ -3,18 +3,15 @@
 from collections.abc import Mapping
 from functools import partial
 
-from gateway.domain.events import TransactionPhase, TransactionReported
-from gateway.domain.reservations import ReservedStart
-from gateway.domain.tokens import Authorization
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Block, Handler, Payload
 from gateway.ocpp.v201 import translate
 from gateway.ocpp.v201.authorization import ALLOWED
 from gateway.ocpp.v201.cost import personal_message
-from gateway.services.charging.cost import Costs
-from gateway.services.charging.reservations import Reservations
-from gateway.services.charging.transactions import TransactionService
-from gateway.services.stations.station_state import STATION, StationState
+from gateway.services.billing.cost import Costs
+from gateway.services.reservations.service import Reservations
+from gateway.services.stations.station_state import StationState
+from gateway.services.transactions.service import TransactionService
 
 
 def routes(services: ChargePointServices) -> Mapping[str, Handler]:
@@ -45,8 +42,9 @@ async def transaction_event(
     """TransactionEventRequest: idTokenInfo exactly when an idToken was asked (ocpp-rules 22)."""
     event = translate.transaction(payload)
     decided = await transactions.reported(state, event)
+    if event.reservation_id is not None:
+        await reservations.used(state, event.reservation_id)
     authorization = decided.authorization if event.token is not None else None
-    await _reserved(reservations, state, event, authorization)
     if translate.needs_no_authorization(payload):
         authorization = ALLOWED
     answer: Payload = {}
@@ -57,24 +55,6 @@ async def transaction_event(
             costs, state, event.evse_id, authorization
         )
     return answer
-
-
-async def _reserved(
-    reservations: Reservations,
-    state: StationState,
-    event: TransactionReported,
-    authorization: Authorization | None,
-) -> None:
-    """Whether a reservation is used by this: by its number, else by who begins."""
-    if event.reservation_id is not None:
-        await reservations.used(state, event.reservation_id)
-        return
-    is_end = event.phase is TransactionPhase.ENDED or event.trigger == "StopAuthorized"
-    if event.token is None or authorization is None or not authorization.accepted or is_end:
-        return
-    place = event.evse_id or STATION
-    start = ReservedStart(place, event.token.uid, event.at, authorization.group)
-    await reservations.started(state, start)
 
 
 BLOCK = Block(routes)

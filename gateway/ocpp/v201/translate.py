@@ -15,7 +15,7 @@ from gateway.domain.events import (
     TransactionPhase,
     TransactionReported,
 )
-from gateway.domain.meter import Measurand, ReadingContext, Sample
+from gateway.domain.metering.meter import Measurand, ReadingContext, Sample
 from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef, TokenType, fitted
 from gateway.ocpp import wire
 
@@ -181,7 +181,7 @@ def sample(sampled: Payload) -> Sample:
         wire.CONTEXTS[taken] if taken else ReadingContext.PERIODIC,
         get("phase"),
         get("location", "Outlet"),
-        exact_json.dumps(signed).decode() if signed else None,
+        wire.signed(exact_json.dumps(signed).decode()) if signed else None,
     )
 
 

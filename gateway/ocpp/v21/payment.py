@@ -15,7 +15,7 @@ from gateway.domain.payments import (
 from gateway.ocpp import wire
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
-from gateway.services.charging.payments import Payments
+from gateway.services.billing.payments import Payments
 from gateway.services.stations.provisioning import Provisioning
 from gateway.services.stations.station_state import StationState
 

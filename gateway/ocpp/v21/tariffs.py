@@ -5,9 +5,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from gateway.domain.bills.cost import StationCost
 from gateway.domain.commands import CommandOutcome, CommandReply
-from gateway.domain.cost import StationCost
-from gateway.domain.station_tariffs import (
+from gateway.domain.tariffs import DayOfWeek, PriceLimit, Restrictions
+from gateway.domain.tariffs.station_tariffs import (
     ClearTariffs,
     GetTariffs,
     Part,
@@ -15,12 +16,11 @@ from gateway.domain.station_tariffs import (
     SetDefaultTariff,
     StationTariff,
 )
-from gateway.domain.tariffs import DayOfWeek, PriceLimit, Restrictions
 from gateway.ocpp.charge_point_services import ChargePointServices
 from gateway.ocpp.dialect import Asked, Block, Handler, Payload
 from gateway.ocpp.handlers import by_status
 from gateway.ocpp.v201 import transactions
-from gateway.services.charging.cost import Costs
+from gateway.services.billing.cost import Costs
 from gateway.services.stations.station_state import StationState
 
 TAX_TYPE = "VAT"

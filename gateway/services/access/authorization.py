@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from gateway.domain.ocpi_objects import SessionStatus
+from gateway.domain.bills.sessions import SessionStatus
 from gateway.domain.partners import Partner
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text

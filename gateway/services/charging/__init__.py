@@ -1,1 +1,1 @@
-"""Charging as the gateway keeps it: transactions, their bills, what steers and precedes them."""
+"""Charging as partners and operators steer it: commands, remote starts, charging profiles."""

@@ -34,9 +34,7 @@ from gateway.services.charging.in_flight import (
     Report,
     Work,
 )
-from gateway.services.charging.partner_reservations import PartnerReservations, ReserveOrder
 from gateway.services.charging.remote_starts import Promise, RemoteStarts
-from gateway.services.charging.reservations import Reservations
 from gateway.services.charging.targets import (
     CONNECTOR_REQUIRED,
     NOBODY_THERE,
@@ -47,6 +45,8 @@ from gateway.services.charging.targets import (
     connector_number,
 )
 from gateway.services.ports import CommandResults, ReplyTo
+from gateway.services.reservations.partner_reservations import PartnerReservations, ReserveOrder
+from gateway.services.reservations.service import Reservations
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.services.stations.routing import StationRouter
 from gateway.store import Store

@@ -13,6 +13,7 @@ import structlog
 from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.partners import Partner
 from gateway.domain.party import Party
+from gateway.domain.tariffs.choice import is_shown_to
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Lease, PageQuery, PartyStore, Store
 
@@ -95,13 +96,18 @@ async def owe_list(
     page = await documents.page(replace(query, limit=_PIECE))
     while page.last is not None:
         change = books.change()
-        for document in page.items:
+        shown = [
+            one
+            for one in page.items
+            if kind is not ObjectKind.TARIFF or is_shown_to(one, partner.id)
+        ]
+        for document in shown:
             ref = ObjectRef(kind, document["id"])
             # a CDR that was acknowledged would not be sent again
             books.owed.forget(change, partner.id, ref)
             books.owed.mark(change, (partner.id,), ref)
         await store.commit(change)
-        count += len(page.items)
+        count += len(shown)
         # not by offset, which a tariff that is deleted meanwhile would shift
         page = await documents.page(replace(query, after=page.last, limit=_PIECE))
     return count

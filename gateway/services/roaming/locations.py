@@ -17,6 +17,7 @@ from gateway.domain.charge_points import EvseBinding
 from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.evse_status import EvseStatus
 from gateway.domain.party import Party
+from gateway.domain.tariffs.view import TariffView
 from gateway.domain.timestamps import from_text, to_text
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Change, Documents, EvseLive, Page, PageQuery, Store
@@ -54,13 +55,14 @@ class ShownLocation:
     id: bytes
     source: tuple[bytes, ...]
     evses: tuple[Ref, ...]
+    view: TariffView
 
     def read(self) -> Document:
         """What partners see."""
         document, *lives = self.source
         states = [evse_live(one) if one else None for one in lives]
         joined = _joined(exact_json.loads(document), dict(zip(self.evses, states, strict=True)))
-        return _without_bindings(joined)
+        return self.view.location(_without_bindings(joined))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class LocationCatalogue:
     `publish_allowed_to` names tokens. Then every partner whose version knows that field gets it,
     because "even parties [...] that do not 'own' this Token MAY show this location [...] but only
     to the owner of that Token" (8.3.1); to others it is not there.
+
+    Connectors name the tariffs that their viewer may see: a partner, or everybody (None).
     """
 
     def __init__(
@@ -167,31 +171,49 @@ class LocationCatalogue:
         return found
 
     async def get(
-        self, party: Party, location_id: str, *, restricted: bool = False
+        self,
+        party: Party,
+        location_id: str,
+        *,
+        restricted: bool = False,
+        viewer: str | None = None,
     ) -> Document | None:
         """What partners see, or None; `restricted`: also if it is for some drivers only."""
         document = await self._store.party(party).locations.get(location_id)
         if document is None or not _shown(document, restricted=restricted):
             return None
-        return _without_bindings((await self._joined(party, [document]))[0])
+        return await self._seen(party, document, viewer)
+
+    async def seen(self, party: Party, location_id: str, viewer: str | None) -> Document | None:
+        """What a partner sees that knows of it, whether or not it is published any more."""
+        document = await self._store.party(party).locations.get(location_id)
+        return None if document is None else await self._seen(party, document, viewer)
 
     async def page(self, party: Party, query: PageQuery, *, restricted: bool = False) -> Page:
-        """A page of what partners see."""
+        """A page of what everybody sees."""
         stored = await self.stored_page(party, query, restricted=restricted)
         items = [one.read() for one in stored.items]
         return Page(items, stored.total, stored.last, stored.more)
 
     async def stored_page(
-        self, party: Party, query: PageQuery, *, restricted: bool = False
+        self,
+        party: Party,
+        query: PageQuery,
+        *,
+        restricted: bool = False,
+        viewer: str | None = None,
     ) -> LocationPage:
-        """The same without reading what has been read before."""
+        """A page of what partners see, without reading what has been read before."""
         seen = replace(query, partner_id=PUBLISHED, without=None if restricted else RESTRICTED)
         page = await self._store.party(party).locations.stored_page(seen)
         evses = [self._evses_of(party, id_, document) for id_, document in page.items]
         refs = [ref for of_one in evses for ref in of_one]
         lives = iter(await self._store.party(party).evses.stored(refs))
+        view = await self._store.party(party).tariff_audiences.view(viewer)
         items = [
-            ShownLocation(party, id_, (document, *(next(lives) or b"" for _ in of_one)), of_one)
+            ShownLocation(
+                party, id_, (document, *(next(lives) or b"" for _ in of_one)), of_one, view
+            )
             for (id_, document), of_one in zip(page.items, evses, strict=True)
         ]
         return LocationPage(items, page.total, page.last, page.more)
@@ -213,6 +235,10 @@ class LocationCatalogue:
             _, (oldest, _) = self._evses.popitem(last=False)
             self._evses_bytes -= len(oldest)
         return refs
+
+    async def _seen(self, party: Party, document: Document, viewer: str | None) -> Document:
+        view = await self._store.party(party).tariff_audiences.view(viewer)
+        return view.location(_without_bindings((await self._joined(party, [document]))[0]))
 
     async def _joined(self, party: Party, documents: Iterable[Document]) -> list[Document]:
         """Documents with live status and with last_updated lifted EVSE -> Location."""

@@ -23,7 +23,7 @@ from gateway.domain.party import Party
 from gateway.domain.quirks import EffectiveQuirks
 from gateway.domain.timestamps import to_text
 from gateway.domain.transactions import Transaction
-from gateway.services.charging.billing import Billing
+from gateway.services.billing.billing import Billing
 from gateway.services.ports import Station
 from gateway.services.roaming.locations import BINDINGS_TOPIC
 from gateway.services.security.certificate_requests import looks_like_an_address
@@ -170,6 +170,14 @@ class ChargePoints:
                 await self._refresh(state)
         finally:
             await party.stations.disconnect(fence, self._now())
+
+    async def as_stored(self, record: ChargePointRecord) -> StationState:
+        """A charge point's state to look at: whatever is written with it raises `Fenced`."""
+        now = self._now()
+        state = StationState(record, Fence(record.identity, 0), "", now, now, connected=False)
+        stations = self._store.party(record.party).stations
+        self._read_fields(state, await stations.load(record.identity))
+        return state
 
     def sweep(self) -> asyncio.Task[None]:
         """After a start, in the background: stations that have come back to no node are offline.
@@ -435,10 +443,7 @@ class ChargePoints:
 
     async def _shown(self, record: ChargePointRecord) -> bool:
         """Whether partners still see a status that only a connected station can have."""
-        now = self._now()
-        state = StationState(record, Fence(record.identity, 0), "", now, now, connected=False)
-        fields = await self._store.party(record.party).stations.load(record.identity)
-        self._read_fields(state, fields)
+        state = await self.as_stored(record)
         published = await self._published(state, state.bindings)
         return any(status is not EvseStatus.UNKNOWN for status in published.values())
 

@@ -88,6 +88,7 @@ class Provisioning:
             "model": event.model,
             "serial_number": event.serial_number,
             "firmware_version": event.firmware_version,
+            "meter_serial_number": event.meter_serial_number,
             "reason": event.reason,
             "at": to_text(now),
             "status": status.value,

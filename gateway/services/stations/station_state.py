@@ -9,18 +9,22 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
+from gateway.domain.bills.cost import StationDisplay
+from gateway.domain.bills.sessions import Site
 from gateway.domain.boot import RegistrationStatus
 from gateway.domain.charge_points import ChargePointRecord, EvseBinding, PresentedCertificate
-from gateway.domain.cost import StationDisplay
 from gateway.domain.deviations import DeviationLog
 from gateway.domain.events import ConnectorState
 from gateway.domain.evse_status import EvseReports, EvseStatus
 from gateway.domain.flags import SUPERSEDED
-from gateway.domain.ocpi_objects import Site
+from gateway.domain.metering.signed_values import NOTHING_SIGNED, Evidence
+from gateway.domain.metering.use import MeteredUse
 from gateway.domain.party import Party
 from gateway.domain.quirks import EffectiveQuirks
 from gateway.domain.reports import Progress
+from gateway.domain.reservations import Reserved
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import Authorization, AuthorizationStatus
 from gateway.domain.transactions import Transaction
@@ -37,17 +41,30 @@ _MAY_CHARGE = (None, AuthorizationStatus.ACCEPTED)
 class RunningTransaction:
     """An open transaction with what it is priced by; `site` is None while no location is known.
 
-    `session_at` is when its Session was last written, by the event loop's clock. `site_kept`: the
-    store has the site. `entries` is how long its log is.
+    `session_at` is when its Session was last written, by the event loop's clock; `owed_at` and
+    `owed_as` are when, and saying what, it was last owed to its partner. `site_kept`: the store
+    has the site. `entries` is how long its log is. `reserved`: the reservation that it used.
     """
 
     transaction: Transaction
     site: Site | None = None
     tariff: Tariff | None = None
     session_at: float = -math.inf
+    owed_at: float = -math.inf
+    owed_as: object = None
     site_kept: bool = False
     told_cost: Decimal | None = None  # what its station was told last
+    use: MeteredUse | None = None  # None: to be made anew from its log
+    unread: list[Any] = field(default_factory=list)  # what the use has not been told yet
+    evidence: Evidence = NOTHING_SIGNED  # known once it is to be billed
+
+    def forget_use(self) -> None:
+        """What is known of its use is not so, or may not be: the next bill makes it anew."""
+        self.use = None
+        self.unread.clear()
+
     entries: int = 0
+    reserved: Reserved | None = None
 
 
 @dataclass(slots=True)

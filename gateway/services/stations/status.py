@@ -8,9 +8,9 @@ import structlog
 from gateway.domain.events import ChargingState, ConnectorState, ConnectorStatusReported
 from gateway.domain.evse_status import ConnectorReport, EvseReports
 from gateway.domain.timestamps import FIRST_YEAR
-from gateway.services.charging.transactions import TransactionService
 from gateway.services.stations.evse_publisher import EvsePublisher
 from gateway.services.stations.station_state import STATION, StationState
+from gateway.services.transactions.service import TransactionService
 from gateway.store import Store
 
 log = structlog.get_logger(__name__)

@@ -43,4 +43,5 @@ def _billed(held: Json) -> dict[str, Any]:
         "connector_id": connector.get("id"),
         "currency": held.get("currency"),
         "cost": None if cost is None else {"excl_vat": Decimal(cost)},
+        "periods": list(held.get("charging_periods") or ()),
     }

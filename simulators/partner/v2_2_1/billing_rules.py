@@ -20,6 +20,10 @@ IMPLAUSIBLE_KWH = Decimal(2000)
 # totals in hours are written with up to four decimals; the standard's own example has three
 HOURS_TOLERANCE = Decimal("0.001")
 
+# of a volume in a charging period
+HALF_OF_LAST_DIGIT = Decimal("0.00005")
+_TIMES = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
+
 # cost components may each have been rounded to a cent
 COST_TOLERANCE = Decimal("0.05")
 
@@ -109,11 +113,34 @@ def cdr_time_rules(
                 "total_time",
                 f"{cdr.total_time} != {hours:.4f}",
             )
+        yield from _spent_rules(cdr, hours)
     if cdr.total_parking_time is not None and cdr.total_parking_time > cdr.total_time:
         yield violation(clause, "total_parking_time is more than total_time", "total_parking_time")
     for duration in ("total_time", "total_parking_time"):
         if (getattr(cdr, duration) or 0) < 0:
             yield violation(clause, "a duration is not negative", duration)
+
+
+def _spent_rules(cdr: Any, hours: Decimal) -> Iterator[Finding]:
+    """The times of the periods add up to the whole, where every period says how it was spent."""
+    spent = [
+        {one.type: one.volume for one in period.dimensions if one.type in _TIMES}
+        for period in cdr.charging_periods
+    ]
+    if not all(spent):
+        return
+    parked = sum((one.get("PARKING_TIME", Decimal(0)) for one in spent), Decimal(0))
+    sums = [("total_time", sum((sum(one.values()) for one in spent), Decimal(0)), hours)]
+    if cdr.total_parking_time is not None:
+        sums.append(("total_parking_time", parked, cdr.total_parking_time))
+    for name, total, wanted in sums:
+        if abs(total - wanted) > HOURS_TOLERANCE + HALF_OF_LAST_DIGIT * len(spent):
+            yield violation(
+                "2.2.1 mod_cdrs, CdrDimensionType",
+                f"the times of the charging_periods are not {name}",
+                "charging_periods",
+                f"{total} != {wanted:.4f}",
+            )
 
 
 def _cdr_dimension_rules(cdr: Any) -> Iterator[Finding]:
@@ -191,7 +218,9 @@ def period_rules(
         begins = period.start_date_time
         if previous is not None and begins < previous:
             yield violation(clause, "a period ends when the next one starts", where, str(begins))
-        if start is not None and begins < start:
+        reserved = any(one.type == "RESERVATION_TIME" for one in period.dimensions)
+        # a Session starts when it "became ACTIVE", its reservation before that
+        if start is not None and begins < start and not reserved:
             yield violation(clause, "starts before its session", where, str(begins))
         if end is not None and begins > end:
             yield violation(clause, "starts after its session", where, str(begins))

@@ -7,6 +7,7 @@ from typing import Any
 from simulators.partner.exact_json import Json
 from simulators.partner.facts import Facts
 from simulators.partner.owner import Owner
+from simulators.partner.v2_2_1.cdrs import SESSION_ONLY
 
 Amounts = Callable[[Any], dict[str, Decimal] | None]
 
@@ -57,4 +58,10 @@ def _billed(held: Json, read_price: Amounts) -> dict[str, Any]:
         "authorization_reference": held.get("authorization_reference"),
         "currency": held.get("currency"),
         "cost": read_price(held.get("total_cost")),
+        "periods": [_billable(period) for period in held.get("charging_periods") or ()],
     }
+
+
+def _billable(period: Json) -> Json:
+    dimensions = [one for one in period["dimensions"] if one["type"] not in SESSION_ONLY]
+    return {**period, "dimensions": dimensions}

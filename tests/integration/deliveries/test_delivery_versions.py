@@ -21,7 +21,7 @@ from gateway.ocpi.pushes.audience import Audience
 from gateway.ocpi.pushes.rendered import RenderedObjects
 from gateway.ocpi.pushes.rendering import Renderer
 from gateway.ocpi.versions import BY_NUMBER
-from gateway.services.charging.tariffs import TariffBook
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.parties import PartyBook, PartyInfo
 from tests.integration.deliveries.world import (

@@ -28,19 +28,24 @@ from gateway.ocpi.outgoing.safe_http import SafeHttp
 from gateway.ocpi.platform import Platform
 from gateway.ocpi.tokens.received_tokens import ReceivedTokens
 from gateway.ocpi.tokens.token_pull import TokenPull
-from gateway.services.charging.charging_preferences import ChargingPreferences
+from gateway.services.billing.billing import Billing
+from gateway.services.billing.charging_preferences import ChargingPreferences
+from gateway.services.billing.preferred_tariffs import PreferredTariffs
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.charging.commands import StartSession
 from gateway.services.charging.in_flight import CommandAnswer, InFlight
 from gateway.services.charging.partner_profiles import PartnerProfiles
-from gateway.services.charging.partner_reservations import ReserveOrder
 from gateway.services.charging.smart_charging import SmartCharging
 from gateway.services.charging.targets import Place, Targets
-from gateway.services.charging.tariffs import TariffBook
 from gateway.services.ports import ReplyTo
+from gateway.services.reservations.partner_reservations import ReserveOrder
 from gateway.services.roaming.hub_clients import HubClients
 from gateway.services.roaming.locations import LocationCatalogue, UnknownLocation
 from gateway.services.roaming.parties import PartyBook, PartyInfo
 from gateway.services.roaming.partners import PartnerDirectory, token_hash
+from gateway.services.stations.charge_points import ChargePoints
+from gateway.services.stations.evse_publisher import EvsePublisher
+from gateway.services.stations.initiative import Initiative
 from gateway.services.stations.routing import StationRouter
 from gateway.store import Store
 
@@ -420,7 +425,9 @@ class Gateway:
         )
         self.services = Services(
             profiles=profiles,
-            preferences=ChargingPreferences(self.store, targets, self.now),
+            preferences=ChargingPreferences(
+                self.store, targets, self._preferred_tariffs(router), self.now
+            ),
             directory=self.directory,
             platform=self.platform,
             store=self.store,
@@ -437,6 +444,21 @@ class Gateway:
         stack.push_async_callback(self.server.close)
         port = await self.server.start("127.0.0.1", 0)
         self.url = self.platform.public_url = f"http://127.0.0.1:{port}"
+
+    def _preferred_tariffs(self, router: StationRouter) -> PreferredTariffs:
+        billing = Billing(self.store, "EUR", self.now)
+        publisher = EvsePublisher(self.store, self.directory, self.now)
+        charge_points = ChargePoints(
+            self.store,
+            router,
+            publisher,
+            billing,
+            Initiative(router),
+            node_id="node-1",
+            offline_after=0,
+            now=self.now,
+        )
+        return PreferredTariffs(self.store, charge_points, router, billing, "node-1")
 
     async def ask(
         self,

@@ -15,7 +15,7 @@ from gateway.ocpi.outgoing.client import OcpiClient
 from gateway.ocpi.outgoing.safe_http import SafeHttp
 from gateway.ocpi.pushes.audience import Audience
 from gateway.ocpi.pushes.sender import ObjectSender
-from gateway.services.charging.invoices import Invoices
+from gateway.services.billing.invoices import Invoices
 
 ABC = Party("NL", "ABC")
 EMS, OTHER = Party("DE", "EMS"), Party("FR", "OTH")

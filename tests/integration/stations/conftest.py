@@ -84,7 +84,7 @@ class Csms:
         return [event for event in self.told("TransactionEvent") if event["eventType"] == kind]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):  # a fleet's process takes its time on a busy machine
             while not condition():
                 self._heard.clear()
                 await self._heard.wait()

@@ -13,15 +13,12 @@ from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerState
 from gateway.domain.party import Party
 from gateway.services.access.authorization import AuthorizationService
-from gateway.services.charging.billing import Billing
+from gateway.services.billing.billing import Billing
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.charging.commands import CommandService
-from gateway.services.charging.completion import Completion
 from gateway.services.charging.in_flight import InFlight
-from gateway.services.charging.reservations import Reservations
-from gateway.services.charging.stale import StaleTransactions
 from gateway.services.charging.targets import Targets
-from gateway.services.charging.tariffs import TariffBook
-from gateway.services.charging.transactions import TransactionService
+from gateway.services.reservations.service import Reservations
 from gateway.services.roaming.locations import LocationCatalogue
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.services.stations.charge_points import ChargePoints
@@ -30,6 +27,9 @@ from gateway.services.stations.initiative import Initiative
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
 from gateway.services.stations.status import StatusService
+from gateway.services.transactions.completion import Completion
+from gateway.services.transactions.service import TransactionService
+from gateway.services.transactions.stale import StaleTransactions
 from gateway.store import PageQuery, Store
 
 PARTY = Party("NL", "GWY")
@@ -90,16 +90,21 @@ ACCEPTED = CommandReply(CommandOutcome.ACCEPTED)
 
 
 class Clock:
-    """Our own time, moved by the tests."""
+    """Our own time, moved by the tests. While it `follows` it is never behind the stations'."""
 
     def __init__(self) -> None:
         self.moment = T0
+        self.follows = True
 
     def __call__(self) -> datetime:
         return self.moment
 
     def pass_by(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
+
+    def reach(self, *moments: datetime) -> None:
+        if self.follows:
+            self.moment = max(self.moment, *moments)
 
 
 @dataclass
@@ -149,6 +154,7 @@ class House:
     router: StationRouter
     billing: Billing
     partners: PartnerDirectory
+    stale: StaleTransactions
 
     async def station(self, protocol: str, reply: CommandReply = ACCEPTED) -> StationState:
         """A charge point that was never seen before, connected; how it answers commands."""
@@ -210,16 +216,16 @@ LOCATION = {
 
 
 @pytest.fixture
-async def house(store: Store) -> AsyncIterator[House]:
+async def house(store: Store, told_now: type[TransactionService]) -> AsyncIterator[House]:
     clock = Clock()
     partners = PartnerDirectory(store, clock)
     await partners.load()
     await partners.save(PARTNER)
     catalogue = LocationCatalogue(store, partners, clock)
     publisher = EvsePublisher(store, partners, clock)
-    billing = Billing(store, "EUR", clock)
+    billing = Billing(store, "EUR", clock, partner=partners.get)
     authorization = AuthorizationService(store, partners, Nobody(), clock)
-    transactions = TransactionService(
+    transactions = told_now(
         store, authorization, billing, publisher, now=clock, completion_wait=WAIT
     )
     router = StationRouter(store, "node-1")
@@ -239,7 +245,7 @@ async def house(store: Store) -> AsyncIterator[House]:
         router,
         Nobody(),
         partners=partners,
-        reservations=Reservations(store, router, clock),
+        reservations=Reservations(store, router, clock, billing.sites),
         currency="EUR",
         in_flight=InFlight(),
         now=clock,
@@ -266,6 +272,7 @@ async def house(store: Store) -> AsyncIterator[House]:
         router,
         billing,
         partners,
+        stale,
     )
     await commands.close()
     await charge_points.close()

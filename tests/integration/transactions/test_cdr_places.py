@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.bills.cdrs import KEPT_LOCATION
 from gateway.domain.events import TransactionPhase, TransactionReported
-from gateway.domain.meter import Measurand, Reading, Sample
-from gateway.domain.ocpi_cdrs import KEPT_LOCATION
+from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import TokenRef

@@ -9,14 +9,14 @@ import pytest
 
 from gateway.domain.commands import Command, CommandOutcome, CommandReply
 from gateway.domain.events import MeterReported, TransactionStarted
-from gateway.domain.meter import Measurand, Reading, Sample
+from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.partners import Partner, PartnerRole
 from gateway.domain.party import Party
 from gateway.domain.remote_control import RemoteStart, RemoteStop
 from gateway.domain.tokens import TokenRef
+from gateway.services.billing.preauthorized import PreauthorizedAmounts
+from gateway.services.billing.tariffs import TariffBook
 from gateway.services.charging.commands import StartSession
-from gateway.services.charging.preauthorized import PreauthorizedAmounts
-from gateway.services.charging.tariffs import TariffBook
 from gateway.services.ports import ReplyTo
 
 PARTY = Party("NL", "GWY")

@@ -16,7 +16,7 @@ from gateway.domain.events import (
     TransactionStarted,
     TransactionStopped,
 )
-from gateway.domain.meter import Measurand, Reading, Sample
+from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import AuthorizationStatus, TokenRef
 from gateway.services.charging.commands import StartSession
@@ -87,31 +87,44 @@ async def test_a_gap_is_waited_for_and_filled(house: Any) -> None:
     assert await house.wait_is_over() == 0
 
 
-async def test_a_gap_that_stays_is_billed_with_a_flag(house: Any) -> None:
-    """R18: waited for, then flagged."""
+async def test_a_gap_that_stays_holds_the_bill(house: Any) -> None:
+    """R18: waited for, then flagged; a gap in events: the CDR is held."""
     state = await house.station("ocpp2.0.1")
     await tell(house, state, STORY[0], STORY[1], STORY[3])
     house.clock.pass_by(299)
     assert await house.completion.look() == 0
     assert await house.wait_is_over() == 1
     assert await house.completion.look() == 0
-    session, cdr = (
-        await house.session(state.identity, "tx"),
-        await house.cdr(state.identity, "tx"),
-    )
+    session = await house.session(state.identity, "tx")
+    assert session is not None
+    assert [session["status"], session["kwh"]] == ["ACTIVE", Decimal(2)]
+    assert await house.cdr(state.identity, "tx") is None
+    record = await house.record(state.identity, "tx")
+    assert [record["flags"], record["state"], record["billed"]] == [
+        ["events missing"],
+        "ENDED",
+        False,
+    ]
+
+
+async def test_a_gap_that_is_filled_after_the_wait_is_billed_after_all(house: Any) -> None:
+    """R18: what is held has no CDR that could not be changed."""
+    state = await house.station("ocpp2.0.1")
+    await tell(house, state, STORY[0], STORY[1], STORY[3])
+    await house.wait_is_over()
+    await tell(house, state, STORY[2])
+    cdr, record = await house.cdr(state.identity, "tx"), await house.record(state.identity, "tx")
     assert cdr is not None
     assert cdr["total_energy"] == Decimal(2)
-    assert session is not None
-    assert session["status"] == "COMPLETED"
-    assert (await house.record(state.identity, "tx"))["flags"] == ["events missing"]
+    assert record["flags"] == []
 
 
 async def test_what_comes_after_the_bill_is_kept_and_never_changes_it(house: Any) -> None:
     """mod_cdrs: a CDR is immutable."""
     state = await house.station("ocpp2.0.1")
-    await tell(house, state, STORY[0], STORY[1], STORY[3])
-    await house.wait_is_over()
+    await tell(house, state, *STORY)
     before = await house.cdr(state.identity, "tx")
+    assert before is not None
     await tell(house, state, replace(STORY[2], readings=(register(40, 99_000),)))
     assert await house.cdr(state.identity, "tx") == before
     assert len(await house.kept(state.identity, "late_events")) == 1
@@ -125,7 +138,8 @@ async def test_the_wait_ends_also_for_a_station_that_is_gone(house: Any) -> None
     await tell(house, state, STORY[0], STORY[3])
     await house.charge_points.disconnect(state)
     assert await house.wait_is_over() == 1
-    assert await house.cdr(state.identity, "tx") is not None
+    record = await house.record(state.identity, "tx")
+    assert [record["due_at"], record["flags"]] == [None, ["events missing"]]
 
 
 async def test_without_its_start_it_is_held_and_billed_when_the_start_comes_after_all(
@@ -165,10 +179,13 @@ async def test_the_same_event_is_answered_the_same_also_after_the_bill(house: An
 
 
 async def test_the_operator_may_end_the_wait(house: Any) -> None:
+    """What is missing still holds the bill: releasing it is another decision."""
     state = await house.station("ocpp2.0.1")
     await tell(house, state, STORY[0], STORY[3])
     await house.transactions.close(state, "tx")
-    assert await house.cdr(state.identity, "tx") is not None
+    record = await house.record(state.identity, "tx")
+    assert [record["due_at"], record["flags"]] == [None, ["events missing"]]
+    assert await house.cdr(state.identity, "tx") is None
 
 
 # --- one after the other ----------------------------------------------------------------------
@@ -200,7 +217,7 @@ async def test_an_id_of_another_charger_is_another_transaction(house: Any) -> No
 
 
 async def test_a_superseded_transaction_is_held_after_the_wait(house: Any) -> None:
-    """Seen on the wire: transactions that never end; no session is stuck active."""
+    """Seen on the wire: transactions that never end. Its Session is open until it is decided."""
     state = await house.station("ocpp1.6")
     old = (await house.transactions.started(state, start())).transaction_id
     await house.transactions.metered(state, MeterReported(1, (register(10, 1500),), old))
@@ -210,7 +227,7 @@ async def test_a_superseded_transaction_is_held_after_the_wait(house: Any) -> No
         await house.record(state.identity, old),
         await house.session(state.identity, old),
     )
-    assert (record["state"], session["status"]) == ("ENDED", "COMPLETED")
+    assert (record["state"], session["status"]) == ("ENDED", "ACTIVE")
     assert "end missing" in record["flags"]
     assert await house.cdr(state.identity, old) is None
     assert (await house.record(state.identity, new))["state"] == "ACTIVE"
@@ -225,6 +242,7 @@ async def test_the_stop_of_a_superseded_transaction_that_comes_hours_late_is_bil
     await house.transactions.started(state, start(60))
     await house.wait_is_over()
     await house.transactions.stopped(state, stop(old, 50, 3000))
+    await house.wait_is_over()
     cdr = await house.cdr(state.identity, old)
     assert cdr is not None
     assert cdr["total_energy"] == Decimal(2)

@@ -24,7 +24,7 @@ from gateway.domain.events import (
     TransactionStarted,
     TransactionStopped,
 )
-from gateway.domain.meter import Measurand, Reading, Sample
+from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import TokenRef
 from gateway.services.stations.station_state import StationState
@@ -162,6 +162,7 @@ async def events_told(house: Any, story: list[TransactionReported]) -> dict[str,
 
 async def same_events(house: Any, told: tuple[list[Any], list[Any]]) -> None:
     story, mixed = told
+    house.clock.moment = at(24 * 3600)  # when our clock shows what theirs does, that is kept too
     in_turn = await events_told(house, story)
     assert in_turn["record"]["state"] == "ENDED"
     assert in_turn["record"]["due_at"] is None

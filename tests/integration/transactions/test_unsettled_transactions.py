@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from gateway.domain.events import TransactionPhase, TransactionReported
-from gateway.domain.meter import Measurand, Reading, Sample
+from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.party import Party
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import TokenRef
-from gateway.services.charging import completion
 from gateway.services.stations.station_state import StationState
+from gateway.services.transactions import completion
 
 T0 = from_text("2026-03-01T10:00:00Z")
 
@@ -49,7 +49,7 @@ async def test_one_that_breaks_stops_no_other(house: Any) -> None:
     await unreadable(house, state.identity, state.party)
     await gap(house, state)
     assert await house.wait_is_over() == 1
-    assert await house.cdr(state.identity, "tx") is not None
+    assert (await house.record(state.identity, "tx"))["due_at"] is None
 
 
 async def test_those_that_cannot_be_settled_now_do_not_hide_the_rest(

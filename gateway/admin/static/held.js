@@ -1,0 +1,60 @@
+// CDRs that wait for the operator: the rows of their table, and what its buttons do.
+//
+// Like the rest of the page it puts strings in as text only. `page` gives the helpers that make
+// rows, `post` calls the API, `done` reads everything anew.
+
+export function heldRow(held, page, post, done) {
+  const reasons = page.element("td");
+  for (const one of held.reasons) {
+    const badge = page.mark(one.text, "warn");
+    badge.title = one.reason;
+    reasons.append(badge);
+  }
+  const buttons = page.element("td", "", "actions");
+  for (const [name, ask] of Object.entries(ACTS)) {
+    const button = page.element("button", name);
+    button.type = "button";
+    button.addEventListener("click", () => decide(name, ask(held), held, post, done));
+    buttons.append(button);
+  }
+  return page.row([
+    page.time(held.stopped_at),
+    held.charge_point,
+    held.token?.uid ?? "",
+    page.number(held.energy_kwh),
+    reasons,
+    buttons,
+  ]);
+}
+
+// Each asks for what the call needs; null: the operator thought better of it.
+const ACTS = {
+  release(held) {
+    const sure = `Bill ${held.energy_kwh} kWh, as the charge point has said? Why (may stay empty):`;
+    const remark = window.prompt(sure, "");
+    return remark === null ? null : withRemark({}, remark);
+  },
+  correct(held) {
+    const energy = window.prompt("Bill how many kWh?", held.energy_kwh);
+    if (energy === null || !energy.trim()) return null;
+    const remark = window.prompt("Why (may stay empty):", "");
+    return remark === null ? null : withRemark({ energy_kwh: energy.trim() }, remark);
+  },
+  void() {
+    const remark = window.prompt("Bill nobody. Why:", "");
+    return remark?.trim() ? withRemark({}, remark) : null;
+  },
+};
+
+const withRemark = (body, remark) =>
+  remark.trim() ? { ...body, remark: remark.trim() } : body;
+
+async function decide(name, body, held, post, done) {
+  if (body === null) return;
+  try {
+    await post(`/held-cdrs/${encodeURIComponent(held.session_id)}/${name}`, body);
+  } catch (error) {
+    window.alert(error.message);
+  }
+  await done();
+}

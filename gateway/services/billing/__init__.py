@@ -1,0 +1,1 @@
+"""What transactions cost: Sessions, CDRs, tariffs, and what drivers and stations are told."""

@@ -1,0 +1,1 @@
+"""Reservations: made, used, ended, billed."""

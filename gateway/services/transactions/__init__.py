@@ -1,0 +1,1 @@
+"""Transactions of charge points: taken, kept, told again, ended."""
