@@ -23,6 +23,8 @@ OTHERWISE = {
     "gateway/admin/resources/reports.py": "seconds that a report may take",
     "gateway/admin/resources/tariffs.py": "an example in the API's description",
     "gateway/cli/demo/run.py": "seconds to wait; reads what a terminal shows",
+    "gateway/domain/metering/ocmf.py": "reads JSON with fractions as Decimal",
+    "gateway/domain/metering/signed_values.py": "reads JSON with fractions as Decimal",
     "gateway/ocpi/conformance/standard/words.py": "judges what others send, bills nothing",
     "gateway/services/billing/billing.py": "seconds between two updates",
     "gateway/services/billing/session_rhythm.py": "seconds between two updates",

@@ -304,9 +304,10 @@ def test_too_many_situations_are_not_looked_up_but_what_is_plain_is_told() -> No
 
 def test_every_finding_is_in_the_documentation() -> None:
     page = (ROOT / "docs" / "tariffs.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`.+?) \|", page, re.MULTILINE)
+    table = page.partition("## What is checked")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"name"}
-    source = (ROOT / "gateway" / "domain" / "tariff_faults.py").read_text(encoding="utf-8")
+    source = (ROOT / "gateway/domain/tariffs/faults.py").read_text(encoding="utf-8")
     made = re.findall(r"""(?:_warning|Finding)\(\s*"(\w+)"|\("((?:price)_\w+)",""", source)
     assert {"".join(names) for names in made} == told
 

@@ -108,7 +108,7 @@ def is_unread_at_end(energy: EnergyMeter, stopped_at: datetime, flow: Flow | Non
 
 def has_jumped(ahead_at_start: int, ahead_at_end: int) -> bool:
     """Whether a clock was ahead of ours, in seconds, by other amounts at start and end."""
-    return abs(ahead_at_start - ahead_at_end) > JUMP.total_seconds()
+    return timedelta(seconds=abs(ahead_at_start - ahead_at_end)) > JUMP
 
 
 def contradict(numbered: Iterable[tuple[int, datetime]]) -> bool:

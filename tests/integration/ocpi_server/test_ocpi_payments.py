@@ -72,6 +72,7 @@ async def operator(gateway, stack):
     class Services:
         partners, parties, store = gateway.directory, gateway.parties, gateway.store
         cdr_copies = None
+        now = gateway.now
         payment_terminals = PaymentTerminals(
             gateway.store,
             gateway.directory,

@@ -19,7 +19,8 @@ from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import AuthorizationStatus, TokenRef
 from gateway.services.stations.station_state import StationState
-from gateway.services.transactions import book, heard, retelling
+from gateway.services.transactions import book, retelling
+from gateway.services.transactions import heard as heard_events
 from gateway.services.transactions import log as transaction_log
 
 T0 = from_text("2026-03-01T10:00:00Z")
@@ -172,7 +173,7 @@ async def test_repeated_events_read_the_log_once(house: Any, log_reads: list[str
 
 
 async def test_digests_are_bounded(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heard, "MOST", 5)
+    monkeypatch.setattr(heard_events, "MOST", 5)
     state = await house.station("ocpp2.0.1")
     for number in range(4):
         story = [
