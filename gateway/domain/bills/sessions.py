@@ -11,7 +11,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
-from gateway.domain.flags import NO_TARIFF
 from gateway.domain.metering.point import NOT_STATED, MeteringPoint
 from gateway.domain.party import Party
 from gateway.domain.pricing import Bill, ChargingPeriod, Dimension, Money
@@ -108,7 +107,6 @@ def session_object(
 
     Without a bill it says nothing of what was used.
     """
-    priced = NO_TARIFF not in transaction.flags
     session: dict[str, Any] = {
         "country_code": site.party.country_code,
         "party_id": site.party.party_id,
@@ -128,8 +126,8 @@ def session_object(
         **({"meter_id": site.metering.meter_id} if site.metering.meter_id else {}),
         "currency": site.currency,
         "charging_periods": charging_periods(bill.periods if bill else ()),
-        # "A total_cost of 0.00 means free of charge": not where a tariff is missing
-        **({"total_cost": price_object(bill.total_cost)} if bill and priced else {}),
+        # "A total_cost of 0.00 means free of charge", which is not what no tariff means
+        **({"total_cost": price_object(bill.total_cost)} if bill and bill.priced else {}),
         # COMPLETED: "no more modifications will be made" (mod_sessions 9.4.2). While its bill is
         # held, an operator may still correct or void it.
         "status": (SessionStatus.COMPLETED if transaction.is_final else SessionStatus.ACTIVE).value,
