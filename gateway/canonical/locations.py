@@ -1,9 +1,7 @@
 """The Location of OCPI 2.3.0 as the operator hands it in, with the EVSEs' charge point bindings."""
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -36,6 +34,7 @@ from gateway.canonical.types import (
     TimeOfDay,
     Url,
 )
+from gateway.domain.timestamps import time_zones
 
 Status = Literal[
     "AVAILABLE",
@@ -54,14 +53,8 @@ EnergySourceCategory = Literal[
 ]
 
 
-@cache
-def _zones() -> frozenset[str]:
-    """Their names: a search through hundreds of files, so done once."""
-    return frozenset(available_timezones())
-
-
 def _zone(name: str) -> str:
-    if name not in _zones():
+    if name not in time_zones():
         raise ValueError(f"is not a time zone of the IANA tz database: {name!r}")
     return name
 

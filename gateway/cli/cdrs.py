@@ -48,8 +48,18 @@ def list_(
     if json_output:
         print_json(found)
         return
-    flat = [_row(one) for one in found]
-    shown = ("id", "end", "location", "token", "kwh", "before_taxes", "taxes", "currency")
+    flat = [line(one) for one in found]
+    shown = (
+        "id",
+        "end",
+        "location",
+        "token",
+        "kwh",
+        "before_taxes",
+        "taxes",
+        "currency",
+        "credits",
+    )
     print_table(shown, ([row[name] for name in shown] for row in flat))
 
 
@@ -65,7 +75,7 @@ def export(
     """All CDRs, whole as JSON or one line each as CSV."""
     found = connect(url).pages("/cdrs", partner=partner, date_from=since, date_to=until)
     csv = format_ is Format.CSV
-    write(to_csv([_row(one) for one in found]) if csv else json_text(found), output)
+    write(to_csv([line(one) for one in found]) if csv else json_text(found), output)
 
 
 @app.command()
@@ -118,6 +128,10 @@ def correct(
     meter_stop: Annotated[str | None, typer.Option(help="Wh; with --meter-start.")] = None,
     start: Annotated[str | None, typer.Option(help="RFC 3339.")] = None,
     end: Annotated[str | None, typer.Option(help="RFC 3339.")] = None,
+    beyond_power: Annotated[
+        bool,
+        typer.Option("--beyond-power", help="Though it is more than the connector can deliver."),
+    ] = False,
     remark: Why = None,
     url: Url = None,
 ) -> None:
@@ -128,6 +142,7 @@ def correct(
         "meter_stop_wh": meter_stop,
         "start_date_time": start,
         "end_date_time": end,
+        "beyond_power": beyond_power or None,
         "remark": remark,
     }
     body = {name: value for name, value in given.items() if value is not None}
@@ -181,7 +196,7 @@ def _print_held(one: dict[str, Any]) -> None:
     if one["cdr"] is None:
         print_line("there can be no CDR of it as it stands")
         return
-    row = _row(one["cdr"])
+    row = line(one["cdr"])
     print_line(f"released, it costs {row['before_taxes']} + {row['taxes']} {row['currency']}")
 
 
@@ -193,7 +208,7 @@ def _told(answer: dict[str, Any]) -> str:
     return f"sent to {answer['partner_id']}" if answer["sent"] else f"not sent: {answer['why']}"
 
 
-def _row(cdr: dict[str, Any]) -> dict[str, Any]:
+def line(cdr: dict[str, Any]) -> dict[str, Any]:
     """A CDR as one flat line."""
     cost, token, place = cdr["total_cost"], cdr["cdr_token"], cdr["cdr_location"]
     return {
@@ -211,4 +226,7 @@ def _row(cdr: dict[str, Any]) -> dict[str, Any]:
         "before_taxes": cost["before_taxes"],
         "taxes": sum(one["amount"] for one in cost.get("taxes") or ()),
         "currency": cdr["currency"],
+        # a Credit CDR has the energy and the hours of what it takes back, and negative money
+        "credits": cdr.get("credit_reference_id"),
+        "remark": cdr.get("remark"),
     }

@@ -23,55 +23,37 @@ OfParty = Annotated[str | None, typer.Option("--party", help="One of ours, as NL
 Csv = Annotated[bool, typer.Option("--csv", help="CSV, for spreadsheets.")]
 
 
-@app.command()
-def revenue(
-    by: Groups = "day",
-    time_zone: Zone = None,
-    since: Since = None,
-    until: Until = None,
-    party: OfParty = None,
-    csv: Csv = False,
-    output: OutputFile = None,
-    url: Url = None,
-    json_output: Json = False,
-) -> None:
-    """CDRs, energy and money, by their last update; Credit CDRs subtract, what is held is apart."""
-    query = _query(by, time_zone, since, until, party)
-    _show("revenue", Revenue(_by(by)).columns, query, output, url, csv=csv, as_json=json_output)
+def _command(report: type[Revenue | Usage | Faults], told: str) -> None:
+    """The three reports are asked for alike."""
+    name = report.__name__.lower()
 
-
-@app.command()
-def usage(
-    by: Groups = "day",
-    time_zone: Zone = None,
-    since: Since = None,
-    until: Until = None,
-    party: OfParty = None,
-    csv: Csv = False,
-    output: OutputFile = None,
-    url: Url = None,
-    json_output: Json = False,
-) -> None:
-    """Transactions, energy and hours, by their start, whoever pays."""
-    query = _query(by, time_zone, since, until, party)
-    _show("usage", Usage(_by(by)).columns, query, output, url, csv=csv, as_json=json_output)
-
-
-@app.command()
-def faults(
-    by: Groups = "day",
-    time_zone: Zone = None,
-    since: Since = None,
-    until: Until = None,
-    party: OfParty = None,
-    csv: Csv = False,
-    output: OutputFile = None,
-    url: Url = None,
-    json_output: Json = False,
-) -> None:
-    """Connectors that report a fault now; not by partner."""
-    query = _query(by, time_zone, since, until, party)
-    _show("faults", Faults(_by(by)).columns, query, output, url, csv=csv, as_json=json_output)
+    @app.command(name, help=told)
+    def command(
+        by: Groups = "day",
+        time_zone: Zone = None,
+        since: Since = None,
+        until: Until = None,
+        party: OfParty = None,
+        csv: Csv = False,
+        output: OutputFile = None,
+        url: Url = None,
+        json_output: Json = False,
+    ) -> None:
+        columns = report(_by(by)).columns
+        query = {
+            "by": by,
+            "time_zone": time_zone,
+            "date_from": since,
+            "date_to": until,
+            "party": party,
+        }
+        _, rows = connect(url).call("GET", f"/reports/{name}", query=query, timeout=_SECONDS)
+        if csv or output is not None:
+            write(to_csv(rows, columns), output)
+        elif json_output:
+            print_json(rows)
+        else:
+            print_table(columns, ([row[column] for column in columns] for row in rows))
 
 
 def _by(text: str) -> list[By]:
@@ -81,32 +63,9 @@ def _by(text: str) -> list[By]:
         raise Problem(f"--by: none of {', '.join(By)}, nor several of them: {text}") from None
 
 
-def _query(
-    by: str, time_zone: str | None, since: str | None, until: str | None, party: str | None
-) -> dict[str, str | None]:
-    return {
-        "by": by,
-        "time_zone": time_zone,
-        "date_from": since,
-        "date_to": until,
-        "party": party,
-    }
-
-
-def _show(
-    name: str,
-    columns: list[str],
-    query: dict[str, str | None],
-    output: OutputFile,
-    url: Url,
-    *,
-    csv: bool,
-    as_json: bool,
-) -> None:
-    _, rows = connect(url).call("GET", f"/reports/{name}", query=query, timeout=_SECONDS)
-    if csv or output is not None:
-        write(to_csv(rows, columns), output)
-    elif as_json:
-        print_json(rows)
-    else:
-        print_table(columns, ([row[column] for column in columns] for row in rows))
+_command(
+    Revenue,
+    "CDRs, energy and money, by their last update; Credit CDRs subtract, what is held is apart.",
+)
+_command(Usage, "Transactions, energy and hours, by their start, whoever pays.")
+_command(Faults, "Connectors that report a fault now; not by partner.")

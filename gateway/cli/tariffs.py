@@ -104,6 +104,10 @@ def price(
     time_zone: Annotated[
         str | None, typer.Option(help="IANA name, instead of the session's own.")
     ] = None,
+    cancelled: Annotated[
+        bool,
+        typer.Option("--cancelled", help="A reservation alone was cancelled, it has not expired."),
+    ] = False,
     url: Url = None,
     json_output: Json = False,
 ) -> None:
@@ -113,6 +117,8 @@ def price(
         used = tariff_sources.session_from_file(Path(session), time_zone)
     else:
         used, stored = tariff_sources.stored_session(connect(url), session, time_zone)
+    if cancelled:
+        used |= {"cancelled": True}
     if here:
         bill = tariff_sources.priced_here(tariff_sources.one_tariff(tariff), used)
     else:

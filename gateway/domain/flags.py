@@ -27,6 +27,7 @@ BEYOND_POWER = "more energy than the connector can deliver"
 CLOCK_JUMPED = "clock jumped during the transaction"
 METER_ERROR = "its meter says that its energy is not to be billed"
 SIGNED_DIFFERS = "signed meter values say another energy"
+SIGNED_CONTRADICTS = "signed meter values say quite another energy"
 
 # With one of these the energy, the time, the place or the price is not known: the CDR is held.
 # What of them the operator wants released is `holding`'s.
@@ -42,6 +43,7 @@ HOLDING = frozenset(
         BEYOND_POWER,
         CLOCK_JUMPED,
         METER_ERROR,
+        SIGNED_CONTRADICTS,
         EVENTS_MISSING,
         NO_METER_VALUE,
         TOO_MANY_EVENTS,

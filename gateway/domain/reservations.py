@@ -130,6 +130,8 @@ class Reservation:
         """
         if self.status is ReservationStatus.USED:
             return self
+        if status is self.status and self.ended_at is not None:
+            return replace(self, word=word or self.word)  # told again: it ended when it ended
         settled = replace(self, status=status, word=word or self.word, given_up=given_up)
         if status is ReservationStatus.ACTIVE:
             return replace(settled, accepted_at=self.accepted_at or at, ended_at=None)

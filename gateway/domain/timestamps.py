@@ -1,9 +1,17 @@
 """UTC times in the form both standards share (OCPI types 1.5: RFC 3339, UTC, `Z`, <= 25 chars)."""
 
 from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import available_timezones
 
 FIRST_YEAR = 2010
 """No charge point spoke OCPP before: a clock that shows less is not set (stations boot in 1970)."""
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Their names in the IANA database: a search through hundreds of files, so done once."""
+    return frozenset(available_timezones())
 
 
 def to_text(moment: datetime) -> str:

@@ -157,6 +157,10 @@ class Transaction:
         """Note `flag` once."""
         return self if flag in self.flags else replace(self, flags=(*self.flags, flag))
 
+    def in_session(self, session_id: str) -> "Transaction":
+        """The same under another Session. One id for both: by it deliveries keep their order."""
+        return replace(self, session_id=session_id, cdr_id=session_id)
+
     def unflagged(self, *flags: str) -> "Transaction":
         """Without these flags."""
         if not set(flags).intersection(self.flags):
@@ -169,7 +173,7 @@ class Transaction:
         if self.stopped_at is not None:
             return max(self.stopped_at, self.started_at)
         since = self.phase.since if self.phase else None
-        moments = (self.started_at, self.energy.last_at, since)
+        moments = (self.started_at, self.energy.read_at, since)
         return max(moment for moment in moments if moment is not None)
 
     @property
@@ -206,6 +210,11 @@ class Transaction:
     def billable(self) -> bool:
         """Whether somebody vouched for it: only then is there an OCPI session and a CDR."""
         return self.holder is not None and self.authorization is AuthorizationStatus.ACCEPTED
+
+    @property
+    def partner_id(self) -> str | None:
+        """The partner that vouched for it, and pays; None: nobody yet, or the operator."""
+        return None if self.holder is None else self.holder.partner_id
 
 
 _FIELDS = tuple(one.name for one in fields(Transaction))

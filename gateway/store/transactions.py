@@ -106,6 +106,21 @@ class Transactions:
         else:
             change.zadd(self._keys.transactions_held, field, to_milliseconds(since))
 
+    def hold_as(self, change: Change, document: dict[str, Any], since: datetime) -> None:
+        """The same of a transaction as `get` has told it; a `Conflict` if it is so no longer."""
+        field = transaction_field(document["identity"], document["id"])
+        change.expect(self._keys.transactions, field, exact_json.dumps(document))
+        change.zadd(self._keys.transactions_held, field, to_milliseconds(since))
+
+    async def are_held(self, transactions: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        """Of each, by identity and id, whether it is noted as one whose bill waits."""
+        if not transactions:
+            return []
+        fields = [transaction_field(*one) for one in transactions]
+        held = self._keys.transactions_held
+        scores = await self._server.command("ZMSCORE", held, *fields)
+        return [score is not None for score in scores]
+
     async def held(self, *, offset: int, limit: int) -> tuple[_Documents, int]:
         """Those whose bill waits for an operator, the longest waiting first, and how many."""
         held = self._keys.transactions_held

@@ -15,9 +15,9 @@ from simulators.partner.exact_json import Json
 from simulators.partner.exchange import GENERIC_CLIENT_ERROR, Answer, Exchange, Refusal
 from simulators.partner.finding import Finding, refusing, violation
 from simulators.partner.gate import Gate
-from simulators.partner.ledger import INVALID_PARAMETERS
 from simulators.partner.owner import Owner
 from simulators.partner.peer import Peer
+from simulators.partner.receipt import INVALID_PARAMETERS
 from simulators.partner.site import Site
 from simulators.partner.version import Version
 from simulators.partner.wallet import RFID, Grant

@@ -17,12 +17,13 @@ from simulators.partner.gate import Gate
 from simulators.partner.handshake import Handshake
 from simulators.partner.hub import HubClients
 from simulators.partner.invoices import Invoices
-from simulators.partner.ledger import Ledger, Receipt, cdr_owner
+from simulators.partner.ledger import Ledger, cdr_owner
 from simulators.partner.owner import Owner
 from simulators.partner.payments import Payments
 from simulators.partner.peer import Peer
 from simulators.partner.profiles import Profiles
 from simulators.partner.pull import Filters
+from simulators.partner.receipt import Receipt
 from simulators.partner.receiver import Receiver, cdr_fields, session_fields
 from simulators.partner.site import Site
 from simulators.partner.tokens import Tokens

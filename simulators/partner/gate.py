@@ -18,9 +18,9 @@ from simulators.partner.exchange import GENERIC_CLIENT_ERROR, NO_DATA, Answer, E
 from simulators.partner.feed import Feed
 from simulators.partner.finding import Finding, cite, refusing, violation
 from simulators.partner.habits import Habits
-from simulators.partner.ledger import INVALID_PARAMETERS, OK
 from simulators.partner.parties import Parties
 from simulators.partner.peer import Peer, Registry
+from simulators.partner.receipt import INVALID_PARAMETERS, OK
 from simulators.partner.routing import Routing
 from simulators.partner.version import Version, decode_token
 

@@ -16,8 +16,8 @@ from simulators.partner.exchange import GENERIC_CLIENT_ERROR, Answer, Exchange, 
 from simulators.partner.feed import Feed
 from simulators.partner.finding import Finding, advice, refusing, violation
 from simulators.partner.gate import Gate
-from simulators.partner.ledger import INVALID_PARAMETERS
 from simulators.partner.peer import Peer, Registry, endpoints_of, new_token
+from simulators.partner.receipt import INVALID_PARAMETERS
 from simulators.partner.v2_2_1.credentials import VersionReference
 from simulators.partner.version import Version
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from simulators.partner.exact_json import Json
 from simulators.partner.exchange import Answer, Refusal
 from simulators.partner.finding import violation
-from simulators.partner.ledger import INVALID_PARAMETERS
+from simulators.partner.receipt import INVALID_PARAMETERS
 from simulators.partner.v2_2_1.types import parse_datetime
 
 PAGINATION = "2.2.1 transport_and_format, Pagination"

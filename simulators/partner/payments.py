@@ -12,9 +12,9 @@ from simulators.partner.exact_json import Json
 from simulators.partner.exchange import GENERIC_CLIENT_ERROR, Answer, Exchange, Refusal
 from simulators.partner.finding import refusing
 from simulators.partner.gate import Gate
-from simulators.partner.ledger import INVALID_PARAMETERS
 from simulators.partner.pages import page
 from simulators.partner.peer import Peer
+from simulators.partner.receipt import INVALID_PARAMETERS
 from simulators.partner.site import Site
 from simulators.partner.version import Version
 

@@ -13,8 +13,9 @@ from simulators.partner.facts import Facts
 from simulators.partner.feed import Feed
 from simulators.partner.finding import Finding, violation
 from simulators.partner.gate import Gate
-from simulators.partner.ledger import OK, UNKNOWN_LOCATION, Ledger, Receipt, cdr_owner
+from simulators.partner.ledger import Ledger, cdr_owner
 from simulators.partner.owner import Owner
+from simulators.partner.receipt import OK, UNKNOWN_LOCATION, Receipt
 from simulators.partner.version import Version
 
 OWNED = "{country_code}/{party_id}"

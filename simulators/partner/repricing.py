@@ -21,6 +21,7 @@ _LOCAL = ("start_time", "end_time", "start_date", "end_date", "day_of_week")
 _DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
 HALF_OF_LAST_DIGIT = Decimal("0.00005")
+"""of a number on the wire"""
 
 
 class CannotPriceError(Exception):

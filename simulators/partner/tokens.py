@@ -13,11 +13,11 @@ from simulators.partner.exact_json import Json
 from simulators.partner.exchange import Answer, Exchange, Refusal
 from simulators.partner.finding import Finding, refusing, violation
 from simulators.partner.gate import Gate
-from simulators.partner.ledger import INVALID_PARAMETERS
 from simulators.partner.owner import Owner
 from simulators.partner.pages import page
 from simulators.partner.peer import Peer
 from simulators.partner.policy import Authorization
+from simulators.partner.receipt import INVALID_PARAMETERS
 from simulators.partner.site import Site
 from simulators.partner.v2_2_1.types import format_datetime, parse_datetime
 from simulators.partner.version import Version

@@ -384,10 +384,15 @@ class Scene:
     # -- the partners
 
     async def add_partner(
-        self, party_id: str = "EMS", *, tokens: tuple[str, ...] = ("TAG1",), **fields: Any
+        self,
+        party_id: str = "EMS",
+        *,
+        ocpi: str = "2.2.1",
+        tokens: tuple[str, ...] = ("TAG1",),
+        **fields: Any,
     ) -> SimulatedPartner:
         """A partner that registered with us, its tokens (of whitelist type ALLOWED) pushed."""
-        partner = await self.add_stranger(party_id)
+        partner = await self.add_stranger(party_id, ocpi)
         status, invitation = await self.ask("POST", "partners", {"name": f"Partner {party_id}"})
         assert status == 201, invitation
         partner.id_here = invitation["id"]  # the test knows it by this
@@ -397,9 +402,11 @@ class Scene:
             await partner.push_token(uid)
         return partner
 
-    async def add_stranger(self, party_id: str = "EMS") -> SimulatedPartner:
+    async def add_stranger(self, party_id: str = "EMS", ocpi: str = "2.2.1") -> SimulatedPartner:
         """A partner platform that runs and knows nothing of us."""
-        partner = SimulatedPartner(country_code="DE", party_id=party_id, name=f"eMSP {party_id}")
+        partner = SimulatedPartner(
+            country_code="DE", party_id=party_id, name=f"eMSP {party_id}", version=ocpi
+        )
         await partner.start()
         self.partners.append(partner)
         return partner

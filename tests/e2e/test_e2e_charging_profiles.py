@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simulators.partner import CallFailed, SimulatedPartner
+from simulators.partner import CallFailed
 
 SIXTEEN = {"charging_rate_unit": "A", "charging_profile_period": [{"start_period": 0, "limit": 16}]}
 EIGHT = {
@@ -29,25 +29,12 @@ def version(request):
     return request.param
 
 
-async def partner_of(scene, ocpi="2.2.1", party_id="EMS", tokens=("TAG1",)):
-    partner = SimulatedPartner(country_code="DE", party_id=party_id, version=ocpi)
-    await partner.start()
-    scene.partners.append(partner)
-    status, invitation = await scene.ask("POST", "partners", {"name": f"Partner {party_id}"})
-    assert status == 201, invitation
-    await partner.register(scene.gateway.addresses.ocpi, invitation["token"])
-    for uid in tokens:
-        partner.issue_token(uid)
-        await partner.push_token(uid)
-    return partner
-
-
 async def charging(scene, version="2.0.1", ocpi="2.2.1", *, green=False):
     """A charger, a partner, and the id of its running session; `green`: with a tariff for it."""
     charger = await scene.add_charger("CP1", version)
     if green:
         await green_tariff(scene)
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
     await charger.plug_in(1)
     await charger.present_token("TAG1", 1)
     await partner.until(lambda: len(partner.sessions) == 1)
@@ -133,7 +120,7 @@ async def test_an_absolute_profile_keeps_its_start(scene, version):
 async def test_the_session_of_another_is_unknown(scene):
     """S8: whoever it is."""
     _, _, session_id = await charging(scene)
-    stranger = await partner_of(scene, party_id="OTH", tokens=())
+    stranger = await scene.add_partner("OTH", tokens=())
 
     requests = [
         await stranger.set_profile(session_id, EIGHT),
@@ -211,7 +198,7 @@ async def test_a_partner_that_has_set_none_is_told_nothing(scene):
 async def test_a_limit_from_outside_is_told(scene):
     """14.5.2: "When a local input influence the ActiveChargingProfile"; OCPP 2.0.1 K12."""
     await scene.register_charger("CP1")
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     async with scene.wire("CP1", "2.0.1") as wire:
         station = Scripted(wire)
         await wire.call("TransactionEvent", STARTED | {"timestamp": later()})
@@ -320,7 +307,7 @@ async def test_an_incapable_evse_is_404_with_2001(scene):
 async def test_nobody_sets_preferences_for_the_session_of_another(scene):
     """S8."""
     _, _, session_id = await charging(scene)
-    stranger = await partner_of(scene, party_id="OTH", tokens=())
+    stranger = await scene.add_partner("OTH", tokens=())
 
     with pytest.raises(CallFailed) as refused:
         await stranger.set_preferences(session_id, {"profile_type": "REGULAR"})

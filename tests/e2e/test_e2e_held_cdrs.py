@@ -1,4 +1,4 @@
-"""Bills that an operator has to decide about, and what the partner sees of it (issue 5).
+"""Bills that an operator has to decide about, and what the partner sees of it.
 
 The simulated partner holds us to the standard's tables and to what it was told before: its record
 of broken rules must be empty at the end of every test.

@@ -109,7 +109,7 @@ async def test_registers_that_cannot_be_are_held(scene, start, stop, flag):
     ],
 )
 async def test_values_that_are_missing_are_held(scene, first, last, flag):
-    """R21: has no start value; issue 5: missing start or stop value."""
+    """R21: has no start value, or no stop value."""
     await scene.register_charger("CP1")
     await scene.add_partner()
     began, ended = hour()

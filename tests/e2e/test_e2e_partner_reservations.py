@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simulators.partner import CallFailed, SimulatedPartner
+from simulators.partner import CallFailed
 
 PAIRS = (("1.6", "2.1.1"), ("2.0.1", "2.2.1"), ("2.1", "2.3.0"))
 # one test goes through all of them by default; what the versions' words are is looked at elsewhere
@@ -22,20 +22,6 @@ def soon(**span):
 @pytest.fixture(params=["2.0.1", pytest.param("1.6", marks=pytest.mark.long)])
 def version(request):
     return request.param
-
-
-async def partner_of(scene, ocpi="2.2.1", party_id="EMS", tokens=("TAG1",)):
-    partner = SimulatedPartner(country_code="DE", party_id=party_id, version=ocpi)
-    await partner.start()
-    scene.partners.append(partner)
-    status, invitation = await scene.ask("POST", "partners", {"name": f"Partner {party_id}"})
-    assert status == 201, invitation
-    partner.id_here = invitation["id"]
-    await partner.register(scene.gateway.addresses.ocpi, invitation["token"])
-    for uid in tokens:
-        partner.issue_token(uid)
-        await partner.push_token(uid)
-    return partner
 
 
 async def evse_status(scene, identity="CP1"):
@@ -59,7 +45,7 @@ async def reservations(scene, identity="CP1"):
 async def test_a_partner_reserves_and_the_evse_is_reserved(scene, version, ocpi):
     """ocpi-rules 16 (2.2.1 mod_commands 13.3.5; 2.1.1 mod_commands 3.2)."""
     await scene.add_charger("CP1", version)
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
     own = NUMBERS[ocpi][0]
 
     command = await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", own, soon())
@@ -81,7 +67,7 @@ async def test_a_reservation_is_a_session_until_charging_begins(scene, version, 
     ocpi-rules: session words. Then its start is the moment at which it became ACTIVE.
     """
     charger = await scene.add_charger("CP1", version, clock=fast)
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
     fields = {} if ocpi == "2.1.1" else {"authorization_reference": "ref-1"}
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", NUMBERS[ocpi][0], soon(), **fields)
     await partner.until(lambda: len(partner.sessions) == 1)
@@ -109,7 +95,7 @@ async def test_a_reservation_is_a_session_until_charging_begins(scene, version, 
 async def test_a_start_by_command_uses_the_reservation(scene, version, fast):
     """mod_sessions 9.3.1: the reservation's reference is the last given value."""
     charger = await scene.add_charger("CP1", version, clock=fast)
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     await partner.reserve_now(
         "LOC-CP1", "CP1-1", "TAG1", "R-7", soon(), authorization_reference="ref-r"
     )
@@ -127,7 +113,7 @@ async def test_a_start_by_command_uses_the_reservation(scene, version, fast):
 async def test_a_start_without_an_evse_goes_to_the_reserved_one(scene, fast):
     """mod_commands 13.3.6: evse_uid is optional; the driver stands where the reservation is."""
     charger = await scene.add_charger("CP1", "2.0.1", connectors=2, clock=fast)
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     await partner.reserve_now("LOC-CP1", "CP1-2", "TAG1", "R-7", soon())
     await partner.until(lambda: len(partner.sessions) == 1)
 
@@ -147,7 +133,7 @@ async def test_a_start_without_an_evse_goes_to_the_reserved_one(scene, fast):
 async def test_a_reservation_goes_with_its_charge_point(scene):
     """mod_commands 13.1: "for example: Charge Point has become defect"."""
     await scene.add_charger("CP1")
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     command = await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon())
     await partner.until(lambda: len(partner.sessions) == 1)
 
@@ -162,7 +148,7 @@ async def test_a_reservation_goes_with_its_charge_point(scene):
 async def test_a_cancelled_reservation_is_a_completed_session(scene, version, ocpi):
     """2.2.1 mod_sessions 9.1.4, mod_commands 13.3.1."""
     await scene.add_charger("CP1", version)
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon())
     await partner.until(lambda: len(partner.sessions) == 1)
 
@@ -178,7 +164,7 @@ async def test_a_cancelled_reservation_is_a_completed_session(scene, version, oc
 async def test_there_is_no_cancellation_in_2_1_1(scene):
     """ocpi-rules 16 (2.1.1 mod_commands 4.2): "one of four"."""
     await scene.add_charger("CP1")
-    partner = await partner_of(scene, "2.1.1")
+    partner = await scene.add_partner(ocpi="2.1.1")
 
     with pytest.raises((CallFailed, ValueError)):
         await partner.cancel_reservation("7")
@@ -188,7 +174,7 @@ async def test_there_is_no_cancellation_in_2_1_1(scene):
 async def test_a_reservation_of_the_same_id_is_replaced(scene):
     """mod_commands 13.3.5: "with the same Location (Charge Point) and the same reservation_id"."""
     await scene.add_charger("CP1")
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon(minutes=5))
     [before] = await reservations(scene)
 
@@ -205,8 +191,8 @@ async def test_a_reservation_of_the_same_id_is_replaced(scene):
 async def test_two_partners_may_have_the_same_reservation_id(scene):
     """mod_commands 13.3.5: no Sender replaces or cancels a reservation of another one."""
     await scene.add_charger("CP1", connectors=2)
-    one = await partner_of(scene)
-    other = await partner_of(scene, party_id="OTH", tokens=("TAG2",))
+    one = await scene.add_partner()
+    other = await scene.add_partner("OTH", tokens=("TAG2",))
     await one.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon())
 
     taken = await other.reserve_now("LOC-CP1", "CP1-1", "TAG2", "R-7", soon())
@@ -224,7 +210,7 @@ async def test_two_partners_may_have_the_same_reservation_id(scene):
 async def test_a_reservation_that_the_operator_cancels_is_told(scene):
     """mod_commands 13.1: CANCELED_RESERVATION to the URL of the RESERVE_NOW."""
     await scene.add_charger("CP1")
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     command = await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon())
     [known] = await reservations(scene)
 
@@ -240,7 +226,7 @@ async def test_a_reservation_that_the_operator_cancels_is_told(scene):
 async def test_an_unused_reservation_ends_by_itself(scene):
     """2.2.1 mod_sessions 9.1.4: without charging the Session is COMPLETED."""
     await scene.add_charger("CP1")
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon(seconds=1.5))
     await partner.until(lambda: len(partner.sessions) == 1)
 
@@ -256,7 +242,7 @@ async def test_an_evse_that_the_operator_does_not_offer_is_not_reserved(scene):
     location = await scene.get("locations/LOC-CP1")
     location["evses"][0]["capabilities"] = ["RFID_READER"]
     await scene.put("locations/LOC-CP1", location)
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
 
     command = await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon())
 
@@ -268,7 +254,7 @@ async def test_a_reservation_in_the_past_or_elsewhere_is_rejected(scene):
     """mod_commands 13.3.5: reservation_id is "unique for this reservation"."""
     await scene.add_charger("CP1")
     await scene.add_charger("CP2")
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
 
     past = await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-6", soon(minutes=-1))
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon())
@@ -281,7 +267,7 @@ async def test_a_reservation_in_the_past_or_elsewhere_is_rejected(scene):
 async def test_a_charger_that_dies_while_it_reserves_is_one_result(scene, version):
     """R28: exactly one CommandResult; nothing stays reserved."""
     await scene.register_charger("CP1")
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     async with scene.wire("CP1", version) as wire:
         sent = partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon())
 
@@ -301,7 +287,7 @@ async def test_a_charger_that_dies_while_it_reserves_is_one_result(scene, versio
 async def test_a_connector_is_unlocked(scene, version, ocpi):
     """mod_commands 13.3.8 (2.1.1: 3.5)."""
     await scene.add_charger("CP1", version)
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
 
     command = await partner.unlock_connector("LOC-CP1", "CP1-1", "1")
 
@@ -312,8 +298,8 @@ async def test_a_connector_is_unlocked(scene, version, ocpi):
 async def test_nobody_unlocks_the_session_of_another(scene):
     """mod_commands 13.4.4; a 1.6 station "SHALL finish the transaction first" (5.18)."""
     charger = await scene.add_charger("CP1")
-    owner = await partner_of(scene)
-    stranger = await partner_of(scene, party_id="OTH", tokens=())
+    owner = await scene.add_partner()
+    stranger = await scene.add_partner("OTH", tokens=())
     await charger.plug_in(1)
     await charger.present_token("TAG1", 1)
     await owner.until(lambda: len(owner.sessions) == 1)
@@ -328,7 +314,7 @@ async def test_a_reservation_outlives_a_restart(scene_with_store):
     """mod_commands 13.3.1: the partner's id still means the same reservation."""
     scene = scene_with_store
     await scene.add_charger("CP1")
-    partner = await partner_of(scene)
+    partner = await scene.add_partner()
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon())
     await partner.until(lambda: len(partner.sessions) == 1)
 
@@ -356,7 +342,7 @@ async def connected(scene):
 async def test_a_refusal_is_told_in_the_words_of_the_version(scene, ocpi, word, told):
     """ocpi-rules 16: CommandResultType; in 2.1.1 another CommandResponseType."""
     await scene.register_charger("CP1")
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
     async with scene.wire("CP1", "1.6") as wire:
 
         async def refuse():

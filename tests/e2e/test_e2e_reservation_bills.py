@@ -5,8 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from simulators.partner import SimulatedPartner
-
 TEN_MINUTES = Decimal("0.3333")  # at 2.00 per hour, however little of them
 PAIRS = (("1.6", "2.2.1"), ("2.0.1", "2.3.0"), ("2.1", "2.1.1"))
 
@@ -37,17 +35,6 @@ def soon(**span):
     return datetime.now(UTC) + timedelta(**span)
 
 
-async def partner_of(scene, ocpi):
-    partner = SimulatedPartner(country_code="DE", party_id="EMS", version=ocpi)
-    await partner.start()
-    scene.partners.append(partner)
-    _, invitation = await scene.ask("POST", "partners", {"name": "Partner"})
-    await partner.register(scene.gateway.addresses.ocpi, invitation["token"])
-    partner.issue_token("TAG1")
-    await partner.push_token("TAG1")
-    return partner
-
-
 def before_taxes(price):
     """A Price of any version; 2.1.1 has a number."""
     if isinstance(price, dict):
@@ -59,7 +46,7 @@ def before_taxes(price):
 async def test_a_driver_pays_for_the_reservation_and_the_charging(scene, version, ocpi):
     """mod_cdrs start_date_time: "the start of the reservation"; 2.1.1: of the session."""
     charger = await scene.add_charger("CP1", version, tariff=TARIFF)
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
     number = 7 if ocpi == "2.1.1" else "R-7"
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", number, soon(hours=1))
     await partner.until(lambda: len(partner.sessions) == 1)
@@ -93,7 +80,7 @@ async def test_a_driver_pays_for_the_reservation_and_the_charging(scene, version
 async def test_a_driver_who_gives_up_pays_for_the_time(scene, ocpi):
     """mod_sessions 9.1.4: a CDR "just for the costs of the reservation"."""
     await scene.add_charger("CP1", "1.6", tariff=TARIFF)
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", "R-7", soon(hours=1))
     await partner.until(lambda: len(partner.sessions) == 1)
 
@@ -112,7 +99,7 @@ async def test_a_driver_who_gives_up_pays_for_the_time(scene, ocpi):
 async def test_a_driver_who_does_not_come_pays_the_fee(scene, ocpi):
     """RESERVATION_EXPIRES; 2.1.1 hears of the amount alone."""
     await scene.add_charger("CP1", "1.6", tariff=TARIFF)
-    partner = await partner_of(scene, ocpi)
+    partner = await scene.add_partner(ocpi=ocpi)
     number = 7 if ocpi == "2.1.1" else "R-7"
     await partner.reserve_now("LOC-CP1", "CP1-1", "TAG1", number, soon(seconds=1.5))
 

@@ -12,7 +12,6 @@ import pytest
 
 from simulators.charge_point.outlet import DC_50KW
 from simulators.charge_point.vehicle import WATT_MILLISECONDS_PER_WH, Vehicle
-from simulators.partner import SimulatedPartner
 from simulators.partner.repriced import NOT_THE_TARIFFS
 from tests.e2e.conftest import ScriptedClock
 
@@ -69,18 +68,6 @@ async def plug_and_start(charger, clock, vehicle):
     clock.move(minutes=1)
     await charger.present_token("TAG1", 1)
     return await charger.until_transaction(1)
-
-
-async def partner_of(scene, version):
-    """A registered partner that speaks this version of OCPI."""
-    partner = SimulatedPartner(country_code="DE", party_id="EMS", version=version)
-    await partner.start()
-    scene.partners.append(partner)
-    _, invitation = await scene.ask("POST", "partners", {"name": "Partner"})
-    await partner.register(scene.gateway.addresses.ocpi, invitation["token"])
-    partner.issue_token("TAG1")
-    await partner.push_token("TAG1")
-    return partner
 
 
 async def until_billed(partner, count=1):
@@ -337,7 +324,7 @@ async def test_three_hours_by_day_and_night_power_and_parking(start_scene, versi
     """
     clock, scene = ScriptedClock(EVENING), await start_scene(session_interval=1)
     charger = await scene.add_charger("CP1", version, clock=clock, tariff=EVENING_TARIFF)
-    partner = await partner_of(scene, spoken)
+    partner = await scene.add_partner(ocpi=spoken)
 
     vehicle = wanting(12_880)
     transaction = await plug_and_start(charger, clock, vehicle)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from simulators.charge_point.settings import StationSettings
-from simulators.partner import SimulatedPartner
 
 LONG = pytest.mark.long
 
@@ -18,17 +17,6 @@ def tariff(id_, price, **more):
         "tax_included": "NO",
         "elements": [{"price_components": [component]}],
     } | more
-
-
-async def partner_of(scene, ocpi, party_id, uid):
-    partner = SimulatedPartner(country_code="DE", party_id=party_id, version=ocpi)
-    await partner.start()
-    scene.partners.append(partner)
-    _, invitation = await scene.ask("POST", "partners", {"name": f"Partner {party_id}"})
-    await partner.register(scene.gateway.addresses.ocpi, invitation["token"])
-    partner.issue_token(uid)
-    await partner.push_token(uid)
-    return partner, invitation["id"]
 
 
 async def offer(scene, *tariffs):
@@ -63,9 +51,9 @@ def connector_names(partner):
 )
 async def test_each_partner_sees_and_pays_its_own_tariff(scene, fast, version, ocpi):
     charger = await scene.add_charger("CP1", version, clock=fast)
-    one, one_id = await partner_of(scene, ocpi, "EMS", "TAG1")
-    other, _ = await partner_of(scene, ocpi, "OTH", "TAG2")
-    await offer(scene, tariff("ALL", 0.50), tariff("OWN", 0.40, partners=[one_id]))
+    one = await scene.add_partner(ocpi=ocpi)
+    other = await scene.add_partner("OTH", ocpi=ocpi, tokens=("TAG2",))
+    await offer(scene, tariff("ALL", 0.50), tariff("OWN", 0.40, partners=[one.id_here]))
     await one.until(lambda: connector_names(one) == ["OWN"])
     await other.until(lambda: connector_names(other) == ["ALL"])
     await one.until(lambda: {"ALL", "OWN"} <= set(ids(one.tariffs)))
@@ -94,7 +82,7 @@ async def test_a_wish_prices_the_running_session_at_the_partner(scene, fast):
     """2.2.1 mod_tariffs PROFILE_GREEN; mod_sessions 9.2.1.2"""
     settings = StationSettings(sample_interval=300)
     charger = await scene.add_charger("CP1", "2.0.1", clock=fast, settings=settings)
-    partner, _ = await partner_of(scene, "2.2.1", "EMS", "TAG1")
+    partner = await scene.add_partner()
     await offer(scene, tariff("ALL", 0.50), tariff("GREEN", 0.20, type="PROFILE_GREEN"))
     await partner.until(lambda: set(ids(partner.tariffs)) >= {"ALL", "GREEN"})
     await charger.plug_in(1)

@@ -944,7 +944,10 @@ async def test_a_cdr_is_credited_once_and_shows_by_what(house: House) -> None:
     credit = reply.json["id"]
     assert (reply.json["credit_reference_id"], reply.json["sent"]) == (cdr["id"], True)
     assert (await house.api("GET", path)).json == cdr | {"credited_by": credit}
-    assert (await house.api("GET", f"/cdrs/{credit}")).json["remark"] == "charged twice"
+    # "all the data of the original CDR": its remark too
+    assert (await house.api("GET", f"/cdrs/{credit}")).json["remark"] == (
+        cdr["remark"] + "; charged twice"
+    )
     assert (await house.api("POST", f"{path}/credit")).status == 409
     assert (await house.api("POST", f"/cdrs/{credit}/credit")).status == 409
     assert (await house.api("POST", "/cdrs/none/credit")).status == 404
@@ -980,6 +983,9 @@ async def test_a_partner_on_2_1_1_is_not_told_of_a_credit_and_the_answer_says_so
     reply = await house.api("POST", f"/cdrs/{cdr['id']}/credit")
     assert (reply.status, reply.json["sent"]) == (201, False)
     assert "2.1.1" in reply.json["why"]
+    again = await house.api("POST", f"/cdrs/{reply.json['id']}/resend")
+    assert again.status == 409
+    assert "2.1.1" in again.text
 
 
 async def held(house: House) -> str:
@@ -1043,6 +1049,8 @@ async def test_a_held_cdr_is_voided_with_a_reason(house: House) -> None:
         {"meter_stop_wh": 1},
         {"energy_kwh": 1, "meter_start_wh": 1, "meter_stop_wh": 2},
         {"start_date_time": "2026-03-01T10:00:00"},
+        {"start_date_time": "0001-01-01T00:00:00+14:00"},
+        {"end_date_time": "9999-12-31T23:00:00-14:00"},
         {"energy_kwh": 1, "remark": "x" * 256},
         {"kwh": 1},
     ],
@@ -1089,6 +1097,63 @@ async def test_a_cdr_of_a_partner_that_left_is_owed_to_its_party_when_that_is_ba
     assert (reply.status, reply.json["partner_id"]) == (202, "anew")
     [(ref, _)] = await house.store.party(PARTY).owed.due("anew", 10)
     assert str(ref) == f"cdr/{cdr['id']}"
+
+
+@pytest.mark.parametrize("call", ["release", "correct", "credit"])
+async def test_decisions_are_told_to_the_party_that_is_back_under_another_registration(
+    house: House, call: str
+) -> None:
+    """Each bill of a session goes to one addressee, whatever is decided about it."""
+    if call == "release":
+        session_id = await held(house)
+        path = f"/held-cdrs/{session_id}/release"
+    else:
+        await house.furnish()
+        await house.charge(await house.connect())
+        [cdr] = (await house.api("GET", "/cdrs")).json
+        path = f"/cdrs/{cdr['id']}/{call}"
+    await house.partners.save(replace(PARTNER, state=PartnerState.UNREGISTERED))
+    await house.partners.save(replace(PARTNER, id="anew", inbound_token_hash="another-hash"))
+
+    body = {"energy_kwh": 4} if call == "correct" else {}
+    reply = await house.api("POST", path, body)
+
+    assert (reply.json["partner_id"], reply.json["sent"]) == ("anew", True)
+    due = await house.store.party(PARTY).owed.due("anew", 10)
+    made = [one["id"] for one in (await house.api("GET", "/cdrs?partner=anew")).json]
+    assert sorted(made) == sorted(ref.id for ref, _ in due if str(ref).startswith("cdr/"))
+    assert len(made) == (2 if call == "correct" else 1)
+
+
+async def test_of_operators_who_decide_at_once_all_but_one_are_told_that_it_is_in_the_way(
+    house: House,
+) -> None:
+    """Also while the charge point is away: the store is not to blame for it (409, not 503)."""
+    await house.furnish()
+    state = await house.connect()
+    await house.charge(state, kwh=-1)
+    [one] = (await house.api("GET", "/held-cdrs")).json
+    await house.charge_points.disconnect(state)
+    path = f"/held-cdrs/{one['session_id']}"
+    replies = await asyncio.gather(
+        house.api("POST", f"{path}/void", {"remark": "a test"}),
+        *[house.api("POST", f"{path}/release") for _ in range(3)],
+    )
+    assert sorted(reply.status for reply in replies) == [200, 409, 409, 409]
+
+
+@pytest.mark.parametrize("call", ["release", "correct", "credit"])
+async def test_nobody_is_said_to_be_told_when_the_partner_has_left(house: House, call: str) -> None:
+    if call == "release":
+        path = f"/held-cdrs/{await held(house)}/release"
+    else:
+        await house.furnish()
+        await house.charge(await house.connect())
+        [cdr] = (await house.api("GET", "/cdrs")).json
+        path = f"/cdrs/{cdr['id']}/{call}"
+    await house.partners.save(replace(PARTNER, state=PartnerState.UNREGISTERED))
+    reply = await house.api("POST", path, {"energy_kwh": 4} if call == "correct" else {})
+    assert (reply.status in (200, 201), reply.json["sent"]) == (True, False)
 
 
 # --- partners ---------------------------------------------------------------------------------
@@ -1407,6 +1472,39 @@ async def test_what_is_held_stands_apart_from_revenue(house: House) -> None:
     assert (await house.api("GET", late)).json == []
     text = (await house.api("GET", f"{late}&format=csv")).text
     assert text.startswith("day,currency,cdrs,credits,kwh,")
+
+
+async def test_what_is_held_without_a_place_is_counted_too(house: House) -> None:
+    """It has no Session, and no currency yet."""
+    await house.furnish()
+    await house.api("DELETE", "/locations/LOC1")
+    await house.charge(await house.connect(), kwh=10)
+    [one] = (await house.api("GET", "/held-cdrs")).json
+    assert "no-location" in [reason["reason"] for reason in one["reasons"]]
+    [row] = (await house.api("GET", "/reports/revenue?by=charge_point,location")).json
+    assert (row["charge_point"], row["location"], row["currency"]) == ("CP1", None, "")
+    assert (row["cdrs"], row["held"], row["held_kwh"]) == (0, 1, 10)
+
+
+async def test_a_credit_of_a_later_month_is_of_that_month_and_of_the_day_of_its_cdr(
+    house: House,
+) -> None:
+    """What was booked in a month does not change when something is taken back in the next."""
+    await house.furnish()
+    await house.charge(await house.connect(), kwh=10)
+    [cdr] = (await house.api("GET", "/cdrs")).json
+    march, april = "date_to=2026-04-01T00:00:00Z", "date_from=2026-04-01T00:00:00Z"
+    house.clock.moment = datetime(2026, 4, 2, 8, 0, tzinfo=UTC)
+    body = {"energy_kwh": 4}
+    assert (await house.api("POST", f"/cdrs/{cdr['id']}/correct", body)).status == 201
+
+    [row] = (await house.api("GET", f"/reports/revenue?{march}")).json
+    assert (row["day"], row["cdrs"], row["credits"], row["kwh"]) == ("2026-03-01", 1, 0, 10)
+    assert row["total"] == Decimal("3.63")
+    [row] = (await house.api("GET", f"/reports/revenue?{april}")).json
+    assert (row["day"], row["cdrs"], row["credits"], row["kwh"]) == ("2026-03-01", 1, 1, -6)
+    # by hand: 6 kWh less, at 0.30 and 21 %
+    assert row["total"] == Decimal("-2.178")
 
 
 async def test_faults_are_reported_while_they_last(house: House) -> None:

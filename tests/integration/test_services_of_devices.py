@@ -32,7 +32,8 @@ from gateway.domain.tokens import TokenType
 from gateway.services.billing.sites import Sites
 from gateway.services.charging.smart_charging import SmartCharging, UnsoundProfile
 from gateway.services.ports import UnknownChargePoint
-from gateway.services.reservations.service import Reservations, UnknownReservation
+from gateway.services.reservations.service import Reservations
+from gateway.services.reservations.settling import UnknownReservation
 from gateway.services.stations.data_transfer import DataTransfers
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState

@@ -825,7 +825,7 @@ async def test_the_first_reading_may_come_with_the_last_event(house: House) -> N
 
 
 async def test_a_start_without_any_reading_is_flagged_and_held(house: House) -> None:
-    """Issue 5: missing start value."""
+    """ADR 0012: what flowed before the first value is not known."""
     state = await house.connect()
     await house.transactions.reported(
         state, event(TransactionPhase.STARTED, 0, 0, evse_id=1, token=TOKEN)

@@ -20,6 +20,7 @@ NAMES = {
     "clock-wrong",
     "clock-jumped",
     "meter-error",
+    "signed-contradicts",
     "went-back",
     "beyond-power",
     "start-unread",

@@ -124,8 +124,13 @@ def test_a_session_is_priced_line_by_line_with_each_clause() -> None:
 
 
 @pytest.mark.usefixtures("directory")
-@pytest.mark.parametrize(("cancelled", "cost"), [(False, 4), (True, 0)])
-def test_a_reservation_may_be_said_to_have_been_cancelled(cancelled: bool, cost: int) -> None:
+@pytest.mark.parametrize(
+    ("cancelled", "options", "cost"),
+    [(False, (), 4), (True, (), 0), (False, ("--cancelled",), 0)],
+)
+def test_a_reservation_may_be_said_to_have_been_cancelled(
+    cancelled: bool, options: tuple[str, ...], cost: int
+) -> None:
     """mod_tariffs ReservationRestrictionType RESERVATION_EXPIRES."""
     fee = {
         "price_components": [{"type": "FLAT", "price": 4, "step_size": 1}],
@@ -140,7 +145,8 @@ def test_a_reservation_may_be_said_to_have_been_cancelled(cancelled: bool, cost:
         "cancelled": cancelled,
     }
     tariff = write("fee.json", TARIFF | {"elements": [*TARIFF["elements"], fee]})
-    bill = json.loads(ran("price", tariff, write("reserved.json", session), "--json").output)
+    reservation = write("reserved.json", session)
+    bill = json.loads(ran("price", tariff, reservation, *options, "--json").output)
     assert bill["payable"] == cost
 
 

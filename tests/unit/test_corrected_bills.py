@@ -18,10 +18,10 @@ from gateway.domain.party import Party
 from gateway.domain.pricing import Bill, Dimension
 from gateway.domain.tariffs import parse_tariff
 from gateway.domain.transactions import Transaction, TransactionState
-from gateway.services.billing.corrections import corrected
 from gateway.services.billing.running_use import make_anew
 from gateway.services.stations.station_state import RunningTransaction
-from gateway.services.transactions.log import Entry, Switched
+from gateway.services.transaction_log import Entry, Switched
+from gateway.services.transactions.corrections import corrected
 
 T0 = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TARIFF = {

@@ -28,6 +28,7 @@ CONNECT = (ROOT / "docs" / "connect-a-charger.md").read_text(encoding="utf-8")
 
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_MODULE = re.compile(r"`([\w./]+\.py)`")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _SETTING_ROW = re.compile(rf"^\| `({PREFIX}\w+)` \| (.+?) \|", re.MULTILINE)
 _METRIC_ROW = re.compile(r"^\| `(gateway_\w+)` \|", re.MULTILINE)
@@ -56,6 +57,19 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+def test_every_module_that_a_page_names_is_there() -> None:
+    rooms = ("gateway", "simulators", "tests", "bench")
+    modules = [f"/{name_of(path)}" for room in rooms for path in (ROOT / room).rglob("*.py")]
+    named = {
+        (name_of(page), module)
+        for page in PAGES
+        for module in _MODULE.findall(page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 20
+    gone = [one for one in named if not any(path.endswith(f"/{one[1]}") for path in modules)]
+    assert gone == []
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=name_of)

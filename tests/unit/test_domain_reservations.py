@@ -42,6 +42,13 @@ def test_a_replacement_goes_on_with_it() -> None:
     assert replace(MADE, expires_at=minute(90)).settled(ACTIVE, minute(30)).begun_at == minute(1)
 
 
+@pytest.mark.parametrize("given_up", [True, False])
+def test_cancelled_once_more_it_ended_when_it_ended(given_up: bool) -> None:
+    """By the operator after the driver, or the other way round: its bill was of the first time."""
+    cancelled = MADE.settled(CANCELLED, minute(20), given_up=given_up)
+    assert cancelled.settled(CANCELLED, minute(40), given_up=not given_up) == cancelled
+
+
 @pytest.mark.parametrize("status", [EXPIRED, CANCELLED])
 def test_nothing_is_kept_free_beyond_its_expiry(status: ReservationStatus) -> None:
     """ "... and ends [...] when the reservation expires", however late that is noticed."""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.metering.phases import PARKING, Phase
 from gateway.domain.metering.plausibility import Ceiling
 from gateway.domain.metering.use import Limits, MeteredUse
-from gateway.domain.pricing import Bill, Dimension, Reckoning
+from gateway.domain.pricing import Bill, ChargingPeriod, Dimension, Reckoning
 from gateway.domain.tariffs import Tariff, parse_tariff
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 CHARGING, SUSPENDED = ChargingState.CHARGING, ChargingState.SUSPENDED_EV
+COUNTED = (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME, Dimension.POWER)
 Row = tuple[int, str, Decimal, Decimal]
 
 
@@ -160,6 +162,30 @@ def test_samples_are_the_extremes_of_their_periods() -> None:
     assert parking.volumes[Dimension.MIN_POWER] == 0
 
 
+def test_samples_of_stretches_that_are_charged_as_one_are_put_together() -> None:
+    """mod_cdrs CdrDimensionType: reached during this ChargingPeriod; CURRENT is its average."""
+    use = tell(
+        a_use(),
+        reading(5, 500, soc="20"),
+        reading(10, 1000, power="7000", current="10"),
+        reading(12, power="9000"),
+        reading(20, 2000, power="3000"),
+        reading(25, 2500, current="16", soc="30"),
+        reading(30, 3000),
+        reading(40, 4000, power="11000", current="4"),
+    )
+    [period] = billed(use, 40, 4000).periods
+    said = {name: value for name, value in period.volumes.items() if name not in COUNTED}
+    assert said == {
+        Dimension.MIN_POWER: 3,
+        Dimension.MAX_POWER: 11,
+        Dimension.MIN_CURRENT: 4,
+        Dimension.MAX_CURRENT: 16,
+        Dimension.CURRENT: 10,
+        Dimension.STATE_OF_CHARGE: 30,
+    }
+
+
 def test_currents_of_phases_are_added_without_the_neutral() -> None:
     phases = [
         Sample(Measurand.CURRENT_IMPORT, Decimal(value), phase=phase)
@@ -176,6 +202,120 @@ def test_a_late_reading_of_what_is_charged_already_is_out_of_turn() -> None:
     use = tell(use, reading(30, None, power="7000"))
     assert not use.in_turn
     assert use.bill(at(40), Decimal(1600)) is None
+
+
+def test_a_greater_register_of_an_earlier_moment_is_out_of_turn() -> None:
+    use = tell(a_use(), reading(40, 800), reading(30, 900))
+    assert not use.in_turn
+    assert not use.fits(at(60), Decimal(900))
+
+
+def test_a_register_that_outranks_intervals_which_came_to_more_is_out_of_turn() -> None:
+    interval = Sample(Measurand.ENERGY_IMPORT_INTERVAL, Decimal(500))
+    use = tell(a_use(), Reading(at(10), (interval,)), reading(20, 100))
+    assert not use.in_turn
+
+
+def test_of_two_registers_of_one_moment_the_greater_one_counts() -> None:
+    night = tariff(per_kwh("0.10", end_time="00:20"), per_kwh("0.50"))
+    use = tell(a_use(night), reading(20, 800), reading(20, 900), reading(40, 1000))
+    assert billed(use, 40, 1000).total_cost.before_taxes == Decimal("0.14")
+
+
+def test_samples_are_of_the_stretch_in_which_they_were_taken() -> None:
+    night = tariff(per_kwh("0.10", end_time="00:20"), per_kwh("0.50"))
+    said = (reading(20, 800, power="11000"), reading(40, 1000, power="3000"))
+    periods = billed(tell(a_use(night), *said), 40, 1000).periods
+    assert [each.volumes[Dimension.MAX_POWER] for each in periods] == [11, 3]
+    assert [each.volumes[Dimension.MIN_POWER] for each in periods] == [11, 3]
+
+
+def test_a_sample_from_after_a_reading_that_comes_late_waits_for_its_stretch() -> None:
+    night = tariff(per_kwh("0.10", end_time="00:20"), per_kwh("0.50"))
+    said = (reading(30, power="3000"), reading(20, 800, power="9000"), reading(20, power="11000"))
+    use = tell(a_use(night), *said)
+    first, second = billed(use, 40, 1000).periods
+    assert (first.volumes[Dimension.MIN_POWER], first.volumes[Dimension.MAX_POWER]) == (9, 11)
+    assert second.volumes[Dimension.MAX_POWER] == 3
+    _, until = billed(use, 25, 900).periods
+    assert Dimension.MAX_POWER not in until.volumes  # it was taken after this end
+
+
+def test_a_switch_after_a_reading_that_comes_late_waits_for_its_moment() -> None:
+    use = tell(a_use(), (SUSPENDED, 30), reading(20, 800), reading(40, 1000))
+    assert rows(billed(use, 40, 1000)) == [
+        (0, "TIME", Decimal(30), Decimal(1000)),
+        (30, "PARKING_TIME", Decimal(10), Decimal(0)),
+    ]
+
+
+def test_a_sample_of_before_the_start_is_of_no_use_and_no_harm() -> None:
+    use = tell(a_use(), reading(20, 800), reading(-5, power="11000"))
+    [period] = billed(use, 20, 800).periods
+    assert Dimension.MAX_POWER not in period.volumes
+
+
+def test_no_bill_ends_before_the_last_reading() -> None:
+    assert not tell(a_use(), reading(20, 800)).fits(at(10), Decimal(800))
+
+
+def test_without_a_stated_register_the_first_one_that_is_read_is_the_start() -> None:
+    use = tell(MeteredUse(Reckoning(None, T0), T0), reading(0, 5000), reading(30, 5600))
+    assert rows(billed(use, 30, 600)) == [(0, "TIME", Decimal(30), Decimal(600))]
+
+
+@pytest.mark.parametrize(("minutes", "wh", "cost"), [(0, 0, 3), (10, 0, 3), (0, 10, 3)])
+def test_a_reservation_was_used_as_soon_as_the_transaction_has_begun(
+    minutes: int, wh: int, cost: int
+) -> None:
+    """mod_tariffs RESERVATION_EXPIRES: "does not start a charging session"."""
+    fees = [{"type": "FLAT", "price": Decimal(price), "step_size": 1} for price in ("3", "40")]
+    by = tariff(
+        {"price_components": fees[:1]},
+        {
+            "price_components": fees[1:],
+            "restrictions": {"reservation": "RESERVATION_EXPIRES"},
+        },
+    )
+    reckoning = Reckoning(by, at(-30))
+    reckoning.add(ChargingPeriod(at(-30), {Dimension.RESERVATION_TIME: Decimal("0.5")}), T0)
+    use = MeteredUse(reckoning, T0, start_wh=Decimal(0))
+    assert billed(use, minutes, wh).total_cost.before_taxes == cost
+
+
+def test_a_switch_before_the_last_reading_is_out_of_turn() -> None:
+    use = tell(a_use(), reading(20, 800), (SUSPENDED, 10))
+    assert not use.in_turn
+    assert use.bill(at(40), Decimal(800)) is None
+
+
+def test_a_switch_before_another_one_is_out_of_turn() -> None:
+    use = tell(a_use(), (SUSPENDED, 20), (CHARGING, 30))
+    assert [row[0] for row in rows(billed(use, 40, 600))] == [0, 20, 30]
+    use = tell(use, (CHARGING, 10))
+    assert not use.in_turn
+    assert use.bill(at(40), Decimal(600)) is None
+
+
+def test_what_is_kept_between_two_readings_is_bounded() -> None:
+    """Some stations never read energy, and say with every word what the vehicle does."""
+    use = a_use()
+    for second in range(12_000):
+        use.read(reading(second / 60, power="7000"))
+        use.switch(CHARGING, at(second / 60))
+    assert (len(use._samples), len(use._switches)) == (10_000, 0)
+    assert rows(billed(use, 200, 900)) == [(0, "TIME", Decimal(200), Decimal(900))]
+
+
+def test_what_comes_after_a_use_was_made_anew_is_not_held_to_its_limits() -> None:
+    anew = tell(a_use(limits=Limits(at(30), Decimal(800))), reading(20, 800))
+    anew.lift_limits()
+    tell(anew, reading(50, 1600), (SUSPENDED, 55))
+    assert not anew.limited
+    assert rows(billed(anew, 60, 1600)) == [
+        (0, "TIME", Decimal(55), Decimal(1600)),
+        (55, "PARKING_TIME", Decimal(5), Decimal(0)),
+    ]
 
 
 def test_less_than_was_read_is_made_anew_within_the_limits() -> None:
@@ -215,6 +355,12 @@ def test_more_than_the_connector_can_deliver_is_noticed_between_any_two_readings
     steady = tell(a_use(ceiling=ceiling), reading(1, 500), reading(60, 5_100))
     assert not steady.is_beyond(at(61), Decimal(5_200))
     assert steady.is_beyond(at(61), Decimal(50_000))  # by the stop alone
+    assert tell(a_use(ceiling=ceiling), *spike[:2]).is_beyond(at(61), Decimal(5_000))
+    # each minute has its slack of 100 Wh, and the whole has it once
+    often = [reading(minute, 650 * minute) for minute in range(1, 11)]
+    use = tell(a_use(NIGHT_AND_DAY, ceiling=ceiling), *often)
+    assert use.is_beyond(at(10), Decimal(6_500))
+    assert not tell(a_use(), *spike).is_beyond(at(61), Decimal(5_200))  # nothing to compare with
 
 
 def test_a_start_heard_late_moves_only_what_has_lasted_since_the_start() -> None:
@@ -312,3 +458,42 @@ def test_a_bill_in_between_changes_nothing(pieces: list[tuple[Any, float]], data
     assert not anew.limited
     assert billed(asked, minutes, wh) == billed(anew, minutes, wh)
     assert billed(asked, minutes, wh).periods == billed(anew, minutes, wh).periods
+
+
+def _by_hand(said: list[Any], minutes: float) -> dict[str, Decimal]:
+    """Seconds and Wh while charging and while parking, second by second."""
+    end = round(minutes * 60)
+    parking, states, reads = False, [], [(0, 0)]
+    turns = [(round(one[1] * 60), PARKING[one[0]]) for one in said if not isinstance(one, Reading)]
+    for second in range(end):
+        for when, state in turns:
+            parking = state if when == second else parking
+        states.append(parking)
+    for one in said:
+        if isinstance(one, Reading):
+            value = int(one.samples[0].value or 0)
+            reads.append((round((one.at - T0).total_seconds()), value))
+    found = {"TIME": Decimal(states.count(False)), "PARKING_TIME": Decimal(states.count(True))}
+    found |= {"TIME Wh": Decimal(0), "PARKING_TIME Wh": Decimal(0)}
+    for (since, before), (until, after) in pairwise(reads):
+        # at one moment: what follows the last second that charged, or parked, before it
+        seconds = states[since:until] or states[max(0, until - 1) : until] or [False]
+        found["TIME Wh" if False in seconds else "PARKING_TIME Wh"] += after - before
+    return found
+
+
+@given(told)
+def test_time_and_energy_are_those_that_are_found_second_by_second(
+    pieces: list[tuple[Any, float]],
+) -> None:
+    said, wh, minutes = _story(pieces)
+    by_hand = _by_hand(said, minutes)
+    for tariff_ in (None, ONE_PRICE, NIGHT_AND_DAY):
+        bill = billed(tell(a_use(tariff_), *said), minutes, wh)
+        found = dict.fromkeys(by_hand, Decimal(0))
+        for one in bill.periods:
+            kind = "PARKING_TIME" if Dimension.PARKING_TIME in one.volumes else "TIME"
+            found[kind] += one.volumes[Dimension(kind)] * 3600
+            found[f"{kind} Wh"] += one.volumes.get(Dimension.ENERGY, Decimal(0)) * 1000
+        for name, expected in by_hand.items():
+            assert abs(found[name] - expected) < Decimal("0.001"), name

@@ -381,6 +381,24 @@ def test_a_broken_rule_between_fields_names_its_clause(
     assert any(one.refuses and one.clause.startswith(clause) for one in findings(kind, data))
 
 
+@pytest.mark.parametrize(("total_time", "refused"), [("1.973", False), ("2.223", True)])
+def test_the_time_of_a_reservation_is_no_time_of_the_session(
+    total_time: str, refused: bool
+) -> None:
+    """mod_cdrs: total_time is the "duration of the charging session (including the duration of
+    charging and not charging)", the CDR begins with "the start of the reservation".
+    """
+    reserved = {
+        "start_date_time": "2015-06-29T21:24:09Z",
+        "dimensions": [{"type": "RESERVATION_TIME", "volume": Decimal("0.25")}],
+        "tariff_id": "12",
+    }
+    data = changed(GOOD["CDR"], "start_date_time", "2015-06-29T21:24:09Z")
+    data = changed(data, "charging_periods", [reserved, *GOOD["CDR"]["charging_periods"]])
+    data = changed(data, "total_time", Decimal(total_time))
+    assert any(one.where == "total_time" for one in findings("CDR", data)) == refused
+
+
 def test_an_unknown_field_is_advice_and_refuses_nothing() -> None:
     """ocpi-rules, "Unknown fields/enum values must be tolerated". ocpi-rules: unknown fields."""
     found = findings("Location", changed(LOCATION, "evses.0.charge_point", {"identity": "CP1"}))

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from simulators.partner.exact_json import Json
-from simulators.partner.ledger import Ledger, Owner, Receipt
+from simulators.partner.ledger import Ledger
+from simulators.partner.owner import Owner
+from simulators.partner.receipt import Receipt
 from simulators.partner.version import V2_2_1
 from simulators.partner.wallet import Grant, Wallet
 
@@ -501,6 +503,13 @@ def test_a_credit_cdr_is_not_credited(ledger: Ledger) -> None:
     total = {"excl_vat": Decimal("1.78"), "incl_vat": Decimal("2.15")}
     again = credit() | {"id": "C1-D", "credit_reference_id": "C1-C", "total_cost": total}
     assert not post(ledger, again).accepted
+
+
+def test_a_credit_cdr_says_more_than_the_original_but_not_something_else(ledger: Ledger) -> None:
+    """mod_cdrs, Credit CDRs: "all the data of the original CDR"."""
+    post(ledger, cdr(remark="STOP Local"))
+    assert not post(ledger, credit(remark="charged twice")).accepted
+    assert post(ledger, credit(remark="STOP Local; charged twice")).accepted
 
 
 def test_a_credit_cdr_negates_only_the_total_cost(ledger: Ledger) -> None:

@@ -4,12 +4,14 @@ The chapters of 2.2.1 print the same examples as 2.3.0 but for the two of North 
 2.1.1 prints tariffs without results, and one CDR. Where a printed result contradicts the rule text
 beside it, `WHY_NOT` says which and why. Without a number, and so not here: 2.1.1's complex tariff,
 whose text limits current (32 A) where its JSON limits power (32 kW), of which the JSON counts.
+`docs/money.md` lists them all.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +192,7 @@ class Printed:
     before_taxes: str
     after_taxes: str
     rows: tuple[tuple[str, str], ...] = ()
+    versions: str = "2.2.1, 2.3.0"
 
 
 ENERGY_20 = ("5.00", "5.50")  # 20 kWh at 0.25 and 10 %
@@ -274,6 +277,7 @@ EXAMPLES = [
         usage(MONDAY, period(150, "TIME")),
         "5.00",
         "5.00",
+        versions="2.3.0",
     ),
     Printed(
         "Simple Tariff with North American taxes, price inclusive of tax",
@@ -282,6 +286,7 @@ EXAMPLES = [
         usage(MONDAY, period(150, "TIME")),
         "5.25",
         "5.25",
+        versions="2.3.0",
     ),
     Printed(
         "Simple Tariff example 3 per hour, 5 per hour parking",
@@ -300,12 +305,29 @@ EXAMPLES = [
         "5.00",
     ),
     Printed(
+        "Ad-Hoc simple Tariff example with multiple languages",
+        "an hour, of which its tariff_alt_text speaks",
+        TARIFF_2_AD_HOC,
+        usage(MONDAY, period(60, "TIME")),
+        "1.90",
+        "2.00",
+    ),
+    Printed(
         "Ad-Hoc Tariff example not possible with OCPI",
         "the start by credit card, 0.50 including VAT",
         TARIFF_11_NOT_POSSIBLE,
         usage(MONDAY),
         "0.40",
         "0.50",
+    ),
+    Printed(
+        "Ad-Hoc Tariff example not possible with OCPI",
+        "the start and an hour, of which its tariff_alt_text speaks",
+        TARIFF_11_NOT_POSSIBLE,
+        usage(MONDAY, period(60, "TIME")),
+        "2.30",
+        "2.50",
+        (("0.40", "0.50"), ("1.90", "2.00")),
     ),
     Printed(
         "Simple Tariff example with alternative URL",
@@ -420,6 +442,7 @@ EXAMPLES = [
         usage(MONDAY, period(6, "TIME")),
         "10.00",
         "10.00",
+        versions="2.1.1, 2.2.1, 2.3.0",
     ),
     Printed(
         "PriceComponent NOTE step_size",
@@ -558,13 +581,14 @@ EXAMPLES = [
         (("4.00", "4.40"),),
     ),
     Printed(
-        "2.1.1 mod_cdrs example",
+        "mod_cdrs Example of a CDR",
         "1.973 hours in steps of 300 seconds, without VAT",
         tariff(element(component("TIME", "2.00", None, 300))),
         CDR_EXAMPLE,
         "4.00",
         "4.00",
         (("4.00", "4.00"),),
+        "2.1.1",
     ),
 ]
 # Printed, but not what the rule beside it gives: (heading, case, printed, why).
@@ -629,6 +653,24 @@ def test_a_printed_result_that_contradicts_its_rule_is_known(
     total = billed(printed.document, printed.used).total_cost
     assert rounded_as(before_taxes, total.before_taxes) != Decimal(before_taxes), why
     assert rounded_as(after_taxes, total.after_taxes) != Decimal(after_taxes), why
+
+
+def row(example: Printed) -> str:
+    """What docs/money.md says of an example."""
+    total = billed(example.document, example.used).total_cost
+    ours = f"{total.before_taxes:f} / {total.after_taxes:f}"
+    printed, why = f"{example.before_taxes} / {example.after_taxes}", ""
+    for heading, case, wrong, reason in WHY_NOT:
+        if (heading, case) == (example.heading, example.case):
+            printed, why = " / ".join(wrong), reason
+    cells = (example.versions, example.heading, example.case, printed, ours, why)
+    return f"| {' | '.join(cells)} |".replace("  ", " ")
+
+
+def test_the_page_for_auditors_has_every_example_and_what_it_comes_to() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "money.md").read_text(encoding="utf-8")
+    shown = page.split("| printed | ours |")[1].split("\n\n")[0].split("\n")[2:]
+    assert shown == [row(example) for example in EXAMPLES]
 
 
 def test_the_time_and_energy_of_the_example_cdr() -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -91,6 +92,25 @@ def test_a_reservation_that_runs_counts_as_expired_until_it_is_used() -> None:
     assert reckoning.bill(NOON + 60 * MINUTE) == expired
 
 
+def test_a_look_at_a_session_after_a_reservation_leaves_no_trace() -> None:
+    """Where its durations count from is known for good only when the session has begun."""
+    long = tariff(
+        element("TIME", "1.00", min_duration=1800),
+        element("TIME", "2.00"),
+        element("TIME", "3.00", reservation="RESERVATION"),
+    )
+    reckoning = Reckoning(long, NOON)
+    reckoning.add(reserved(1), NOON + 60 * MINUTE)
+    for minute in (60, 70, 80):
+        begun = NOON + minute * MINUTE
+        reckoning.bill(begun + 60 * MINUTE, ChargingPeriod(begun, {Dimension.TIME: Decimal(1)}))
+    begun, end = NOON + 60 * MINUTE, NOON + 180 * MINUTE
+    used = ChargingPeriod(begun, {Dimension.TIME: Decimal(2)})
+    bill = reckoning.bill(end, used)
+    assert bill.periods == price(long, Usage(NOON, end, (reserved(1), used))).periods
+    assert [(each.start - NOON) // MINUTE for each in bill.periods] == [0, 60, 90]
+
+
 def reserved(hours: int) -> ChargingPeriod:
     return ChargingPeriod(NOON, {Dimension.RESERVATION_TIME: Decimal(hours)})
 
@@ -121,9 +141,36 @@ def test_a_reservation_of_no_time_at_all_is_no_session(cancelled: bool, cost: in
     assert listed_again.total_cost.before_taxes == cost
 
 
-def test_a_branch_goes_its_own_way() -> None:
+@pytest.mark.parametrize("named", [Dimension.TIME, Dimension.PARKING_TIME])
+def test_a_period_that_names_time_at_the_charge_point_is_of_the_session(named: Dimension) -> None:
+    begun = ChargingPeriod(NOON, {Dimension.RESERVATION_TIME: Decimal(0), named: Decimal(0)})
+    assert price(STARTED, Usage(NOON, NOON, (begun,))).total_cost.before_taxes == 9
+
+
+def test_a_branch_leaves_no_note_and_no_step_size_to_what_it_came_from() -> None:
+    steps = [
+        {"type": "ENERGY", "price": Decimal(1), "step_size": step_size} for step_size in (1000, 1)
+    ]
+    by = tariff(
+        {"price_components": [steps[0]], "restrictions": {"max_kwh": Decimal("0.15")}},
+        {"price_components": [steps[1]]},
+    )
+    trunk = Reckoning(by, NOON)
+    trunk.add(charging(NOON), NOON + MINUTE)
+    alone = trunk.bill(NOON + MINUTE)
+    branch = trunk.branch()
+    branch.add(charging(NOON + MINUTE), NOON + 2 * MINUTE)
+    assert branch.bill(NOON + 2 * MINUTE).notes == (
+        "cut at 0.15 kWh, interpolated within its period",
+    )
+    assert trunk.bill(NOON + MINUTE) == alone
+    assert [(line.quantity, line.clause.count("interpolated")) for line in alone.lines] == [(1, 0)]
+
+
+@pytest.mark.parametrize("by", [EVENING, None], ids=["tariff", "none"])
+def test_a_branch_goes_its_own_way(by: Tariff | None) -> None:
     """What is added to it is not in the reckoning that it came from, nor the other way round."""
-    trunk = Reckoning(EVENING, NOON)
+    trunk = Reckoning(by, NOON)
     first, second, third = minutes(3)
     trunk.add(first, second.start)
     branch = trunk.branch()
@@ -137,6 +184,17 @@ def test_a_branch_goes_its_own_way() -> None:
         sum(each.volumes[Dimension.ENERGY] for each in one.bill(NOON).periods)
         for one in (trunk, branch, other)
     ] == billed
+
+
+def test_what_overlaps_begins_where_the_one_before_has_ended() -> None:
+    """security-and-faults R20: clocks may be wrong; a bill does not end before its last period."""
+    reckoning = Reckoning(EVENING, NOON)
+    reckoning.add(charging(NOON), NOON + 120 * MINUTE)
+    parked = ChargingPeriod(NOON + 60 * MINUTE, {Dimension.PARKING_TIME: Decimal(1)})
+    reckoning.add(parked, NOON + 180 * MINUTE)
+    bill = reckoning.bill(NOON + 90 * MINUTE)
+    assert bill.periods[-1].start == NOON + 120 * MINUTE
+    assert bill.total_time == 3
 
 
 def test_nothing_used_yet_is_a_bill_too() -> None:
@@ -213,6 +271,40 @@ def test_a_listed_period_has_the_average_of_the_averages_by_time() -> None:
     """mod_cdrs CdrDimensionType CURRENT, POWER: average during this ChargingPeriod."""
     first, second = {Dimension.POWER: "4", Dimension.CURRENT: "6"}, {Dimension.POWER: "10"}
     assert listed(BY_TIME, first, second, second) == [{Dimension.POWER: 8}]
+    assert listed(BY_TIME, {}, {}, second) == [{}]  # not of part of it
+
+
+def test_a_look_at_the_bill_leaves_what_the_periods_say_of_current_and_power() -> None:
+    hour, said = timedelta(hours=1), ("4", "10", "7", "1")
+    periods = [
+        ChargingPeriod(
+            NOON + number * hour,
+            {
+                Dimension.TIME: Decimal(1),
+                Dimension.POWER: Decimal(value),
+                Dimension.MAX_CURRENT: Decimal(value),
+                Dimension.MIN_CURRENT: Decimal(value),
+            },
+        )
+        for number, value in enumerate(said)
+    ]
+    reckoning = Reckoning(BY_TIME, NOON)
+    for number, period in enumerate(periods[:-1], start=1):
+        running = replace(period, volumes=period.volumes | {Dimension.MAX_CURRENT: Decimal(99)})
+        reckoning.bill(NOON + number * hour, running)
+        reckoning.add(period, NOON + number * hour)
+    [shown] = reckoning.bill(NOON + 4 * hour, periods[-1]).periods
+    assert [shown] == list(price(BY_TIME, Usage(NOON, NOON + 4 * hour, tuple(periods))).periods)
+    assert shown.volumes[Dimension.POWER] == Decimal("5.5")
+    assert shown.volumes[Dimension.MIN_CURRENT] == 1
+    assert shown.volumes[Dimension.MAX_CURRENT] == 10
+
+
+def test_a_period_of_nothing_is_not_listed_where_the_same_price_goes_on() -> None:
+    nothing = ChargingPeriod(NOON, {Dimension.TIME: Decimal(0)})
+    parked = ChargingPeriod(NOON, {Dimension.PARKING_TIME: Decimal(1)})
+    periods = price(BY_TIME, Usage(NOON, NOON + 60 * MINUTE, (nothing, parked))).periods
+    assert [each.volumes for each in periods] == [parked.volumes]
 
 
 def test_a_listed_period_has_the_last_state_of_charge() -> None:

@@ -9,6 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.domain.events import ChargingState
+from gateway.domain.metering.energy import EnergyMeter
+from gateway.domain.metering.meter import Measurand, Reading, Sample
+from gateway.domain.metering.plausibility import Ceiling
+from gateway.domain.metering.use import Limits, MeteredUse
 from gateway.domain.pricing import Bill, ChargingPeriod, Dimension, Money, Reckoning, Usage, price
 from gateway.domain.tariffs import InvalidTariff, Tariff, parse_tariff
 
@@ -150,6 +155,89 @@ def test_every_tariff_and_usage_has_bills_that_add_up_in_many_cases(
     tariff: Tariff | None, usage: Usage
 ) -> None:
     check(tariff, usage)
+
+
+# -- from what a station tells --------------------------------------------------------------------
+
+Told = Reading | tuple[ChargingState, datetime]
+VALUE = (
+    st.integers(-100, 10**6).map(Decimal)
+    | st.decimals(-(10**12), 10**12, allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["1E-18", "0", "0.001", "123456.789012345678"]).map(Decimal)
+)
+PHASE = st.sampled_from([None, None, "L1", "L2", "N"])
+SAMPLE = st.builds(Sample, st.sampled_from(Measurand), st.none() | VALUE, phase=PHASE)
+READING = st.builds(Reading, DAY, st.lists(SAMPLE, min_size=1, max_size=4).map(tuple))
+SWITCH = st.tuples(st.sampled_from(ChargingState), DAY)
+TOLD = st.lists(READING | READING | SWITCH, max_size=12)
+GRAIN = Decimal("1E-6")  # Wh
+
+
+def in_turn(told: Told) -> tuple[datetime, int]:
+    return (told.at, 0) if isinstance(told, Reading) else (told[1], 1)
+
+
+def is_sound_for(wh: Decimal, bill: Bill) -> bool:
+    return is_sound(bill) and abs(bill.total_energy * 1000 - wh) <= GRAIN
+
+
+def check_told(
+    tariff: Tariff | None, told: list[Told], times: tuple[datetime, datetime], start_wh: Decimal
+) -> None:
+    """A bill is always for what the record says: live if it can be, else made anew, in turn."""
+    start, end = times[0], max(times)
+    energy = EnergyMeter().starting(start_wh, start)
+    for one in told:
+        energy = energy.read(one) if isinstance(one, Reading) else energy
+    wh, zone = energy.delivered_wh, "Europe/Amsterdam"
+
+    def use(said: list[Told], limits: Limits | None) -> MeteredUse:
+        one_price, ceiling = tariff is None or tariff.has_one_price, Ceiling(Decimal(6), Decimal(9))
+        made = MeteredUse(
+            Reckoning(tariff, start, zone),
+            start,
+            one_price=one_price,
+            start_wh=start_wh,
+            ceiling=ceiling,
+            limits=limits,
+        )
+        for one in said:
+            if isinstance(one, Reading):
+                made.read(one)
+            else:
+                made.switch(*one)
+        made.is_beyond(end, wh)
+        return made
+
+    live = use(told, None).bill(end, wh)
+    assert live is None or is_sound_for(wh, live)
+    anew = use(sorted(told, key=in_turn), Limits(end, wh)).bill(end, wh)
+    assert anew is not None
+    assert is_sound_for(wh, anew)
+    again = price(tariff, Usage(start, end, anew.periods, zone))
+    assert (again.total_cost, again.total_energy) == (anew.total_cost, anew.total_energy)
+
+
+WHATEVER = (DOCUMENT.map(parsed), TOLD, st.tuples(DAY, DAY), VALUE)
+
+
+@given(*WHATEVER)
+@settings(SETTINGS, max_examples=60)
+def test_whatever_a_station_tells_comes_to_a_bill(
+    tariff: Tariff | None, told: list[Told], times: tuple[datetime, datetime], start_wh: Decimal
+) -> None:
+    """security-and-faults R20, R21, R32: registers that jump, times that do, in any order."""
+    check_told(tariff, told, times, start_wh)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@given(*WHATEVER)
+@settings(SETTINGS, max_examples=5_000)
+def test_whatever_a_station_tells_comes_to_a_bill_in_many_cases(
+    tariff: Tariff | None, told: list[Told], times: tuple[datetime, datetime], start_wh: Decimal
+) -> None:
+    check_told(tariff, told, times, start_wh)
 
 
 @given(DOCUMENT, usages(DAY), st.sampled_from(["-0.5", "-1", "-7"]).map(Decimal))

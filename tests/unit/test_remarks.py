@@ -17,7 +17,7 @@ def test_an_ordinary_end_says_why_it_stopped():
 
 
 def test_nothing_to_say_is_no_remark():
-    """1.6: "if the reason is Local it MAY be omitted"."""
+    """1.6, 4.10: it "MAY be omitted and the Reason SHOULD be assumed 'Local'"."""
     assert remark(PLAIN) is None
 
 

@@ -316,6 +316,8 @@ def test_nothing_that_a_station_may_send_is_too_odd(text):
         ("2935.6", "2965.1", 29_603, True),
         ('"0.000"', '"0.636"', 636, False),  # numbers as text, as in the paper's example (5.2)
         ("0", "1", 9_000, True),
+        ('"0"', '"0.62634"', 626, False),  # as a public 2.1 client signs it: zeros left out
+        ('"0"', '"0.62634"', 600, True),  # the steps are those of 0.62634, not of 0
     ],
 )
 def test_what_was_signed_is_compared_with_what_is_billed(begin, end, billed_wh, contradicts):

@@ -8,7 +8,7 @@ import pytest
 from gateway import exact_json
 from gateway.domain.events import TransactionPhase, TransactionReported
 from gateway.domain.metering.meter import Measurand, Reading, ReadingContext, Sample
-from gateway.services.transactions.log import Entry, Told, decoded, encoded, readings_of
+from gateway.services.transaction_log import Entry, Told, decoded, encoded, readings_of
 
 AT = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 PLAIN = Sample(Measurand.ENERGY_IMPORT_REGISTER, Decimal("10.50"))

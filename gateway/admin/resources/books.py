@@ -8,14 +8,13 @@ from gateway.admin.errors import InTheWay, NotFound, PartnerFailed
 from gateway.admin.lists import DEFAULT_LIMIT, Keep, newest_documents
 from gateway.admin.resources import party
 from gateway.admin.resources.held_cdrs import Remark, told, without_kept
+from gateway.admin.resources.payers import payer_of
 from gateway.admin.services import Services
 from gateway.domain.bills.cdr_series import place_of
 from gateway.domain.delivery import ObjectKind, ObjectRef
-from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.token_owner import list_behind
-from gateway.domain.tokens import TokenHolder
-from gateway.services.billing.corrections import CreditCdrs, NotPossible
+from gateway.services.billing.credits import CreditCdrs, NotPossible
 from gateway.services.ports import CopyUnreadable
 from gateway.store import Documents, PageQuery, PartyStore
 
@@ -71,6 +70,9 @@ class BookCalls:
         partner_id = await self._partner_of(books, cdr)
         if partner_id is None:
             raise InTheWay("The CDR concerns no registered partner")
+        answer = told(self._partners.get(partner_id), cdr["id"])
+        if not answer["sent"]:
+            raise InTheWay(answer["why"])
         ref = ObjectRef(ObjectKind.CDR, cdr["id"])
         # what it acknowledged before is forgotten, else there would be nothing to send
         await books.owed.set_known(partner_id, ref, None)
@@ -153,29 +155,12 @@ class BookCalls:
         raise NotFound("There is no such CDR")
 
     async def _partner_of(self, books: PartyStore, cdr: Document) -> str | None:
-        """Who is billed: as the transaction has it, else whose role the token's party is.
-
-        Who has left is not: its party may be here again, under a registration of its own.
-        """
+        """Who is billed: as the transaction has it, else whose role the token's party is."""
         found = await books.transactions.of_session(cdr.get("session_id") or "")
         transaction = await books.transactions.get(*found) if found else None
-        holder: TokenHolder | dict[str, Any] | None = (transaction or {}).get("holder")
-        if isinstance(holder, dict):
-            partner_id = holder["partner_id"]
-            if not partner_id or self._is_here(self._partners.get(partner_id)):
-                return partner_id or None
         token = cdr["cdr_token"]
         owner = Party(token["country_code"], token["party_id"])
-        speaking = [
-            one for one in self._partners.all() if one.acts_for(owner) and self._is_here(one)
-        ]
-        # one that is behind a hub and here itself is told here
-        speaking.sort(key=lambda one: one.is_hub)
-        return speaking[0].id if speaking else None
-
-    @staticmethod
-    def _is_here(partner: Partner | None) -> bool:
-        return partner is not None and partner.state is not PartnerState.UNREGISTERED
+        return payer_of(self._partners, (transaction or {}).get("holder"), owner)
 
     def routes(self) -> list[Route]:
         """The calls."""

@@ -1,6 +1,7 @@
 """Bills that wait for the operator: see them, release, correct or void them; credit and correct."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,20 +11,22 @@ from pydantic import AwareDatetime, Field
 
 from gateway.admin.bodies import Body
 from gateway.admin.calls import PAGING, PARTY, Answer, Call, Route, listed
-from gateway.admin.errors import InTheWay, Invalid, NoAnswer, NotFound
+from gateway.admin.errors import InTheWay, Invalid, NoAnswer, NotFound, Unavailable
 from gateway.admin.lists import DEFAULT_LIMIT
 from gateway.admin.resources import party
+from gateway.admin.resources.payers import payer_of
 from gateway.admin.resources.transactions import shown_transaction
 from gateway.admin.services import Services
 from gateway.domain.bills.cdr_series import is_correction
 from gateway.domain.bills.cdrs import KEPT_LOCATION
-from gateway.domain.bills.decisions import LONGEST_REMARK, Correction
+from gateway.domain.bills.decisions import LONGEST_REMARK, Correction, Meant
 from gateway.domain.bills.holding import NAME_OF
-from gateway.domain.partners import Partner
+from gateway.domain.partners import Partner, PartnerState
 from gateway.domain.party import Party
 from gateway.domain.transactions import Transaction, UnknownTransaction
-from gateway.services.billing.corrections import NotPossible
+from gateway.services.billing.credits import NotPossible
 from gateway.services.ports import CallTimeout, UnknownChargePoint
+from gateway.store import BusRefused, Fenced
 
 _MOST_KWH = Decimal(100_000)
 _MOST_WH = Decimal("1E12")
@@ -53,6 +56,7 @@ class CorrectionBody(Remark):
     meter_stop_wh: Decimal | None = Field(None, ge=0, le=_MOST_WH)
     start_date_time: AwareDatetime | None = None
     end_date_time: AwareDatetime | None = None
+    beyond_power: bool = False
 
     def correction(self) -> Correction:
         """Read it. Raises `Invalid`."""
@@ -66,7 +70,7 @@ class CorrectionBody(Remark):
         correction = Correction(energy_wh, *registers, start, end)
         if correction == Correction():
             raise Invalid("The body does not fit", ["it corrects nothing"])
-        return correction
+        return replace(correction, beyond_power=self.beyond_power)
 
 
 class HeldCdrCalls:
@@ -111,22 +115,25 @@ class HeldCdrCalls:
         """Bill it by what the station has said."""
         remark = call.read(Remark).remark if call.body is not None else None
         owner, document = await self._known(call)
-        billed = await self._done(self._stale.release(*_key(document), remark))
-        return Answer(self._billed(owner, billed))
+        act = self._stale.release(*_key(document), remark, self._meant(document))
+        return Answer(self._billed(owner, await self._done(act)))
 
     async def correct(self, call: Call) -> Answer:
         """Bill it by what the operator says."""
         body = call.read(CorrectionBody)
         correction = body.correction()
         owner, document = await self._known(call)
-        act = self._stale.correct(*_key(document), correction, body.remark)
+        act = self._stale.correct(
+            *_key(document), correction, body.remark, meant=self._meant(document)
+        )
         return Answer(self._billed(owner, await self._done(act)))
 
     async def void(self, call: Call) -> Answer:
         """Bill nobody."""
         remark = call.read(VoidBody).remark
         _, document = await self._known(call)
-        voided = await self._done(self._stale.void(*_key(document), remark))
+        act = self._stale.void(*_key(document), remark, self._meant(document))
+        voided = await self._done(act)
         return Answer({"session_id": voided["session_id"], "voided": True, "cdr_id": None})
 
     async def correct_cdr(self, call: Call) -> Answer:
@@ -141,9 +148,13 @@ class HeldCdrCalls:
             if cdr.get("credit"):
                 raise InTheWay("It is a Credit CDR: correct the CDR that it credits")
             found = await books.transactions.of_session(cdr.get("session_id") or "")
-            if found is None:
+            document = await books.transactions.get(*found) if found else None
+            if document is None:
                 raise InTheWay("It is of no transaction; it can only be credited")
-            act = self._stale.correct(*found, correction, body.remark, cdr["id"])
+            meant = self._meant(document)
+            act = self._stale.correct(
+                *_key(document), correction, body.remark, cdr["id"], meant=meant
+            )
             billed = self._billed(owner, await self._done(act))
             return Answer(billed | {"corrects": cdr["id"]}, 201)
         raise NotFound("There is no such CDR")
@@ -165,6 +176,14 @@ class HeldCdrCalls:
             raise NotFound("No CDR of this session is held")
         return owner, document
 
+    def _meant(self, document: Document) -> Meant:
+        """That transaction, and who pays for it now."""
+        holder = document.get("holder")
+        if not holder:
+            return Meant(document["session_id"])
+        owner = Party(holder["country_code"], holder["party_id"])
+        return Meant(document["session_id"], payer_of(self._partners, holder, owner))
+
     async def _done(self, act: Awaitable[Document]) -> Document:
         try:
             return await act
@@ -174,6 +193,12 @@ class HeldCdrCalls:
             raise NotFound("There is no such transaction any more") from None
         except UnknownChargePoint:
             raise InTheWay("Its charge point is not registered any more; register it") from None
+        except Fenced:
+            raise InTheWay(
+                "Somebody else acts on its charge point, or it has just connected; look again"
+            ) from None
+        except BusRefused as error:
+            raise Unavailable(f"The node that holds the charge point: {error}") from None
         except CallTimeout:
             raise NoAnswer("The node that holds the charge point did not answer in time") from None
 
@@ -199,12 +224,15 @@ class HeldCdrCalls:
         }
 
     def _billed(self, owner: Party, document: Document) -> Document:
-        holder = document.get("holder") or {}
+        # who has left and is not back is named, and is not told
+        partner_id = self._meant(document).partner_id or (document.get("holder") or {}).get(
+            "partner_id"
+        )
         return {
             "session_id": document["session_id"],
             "cdr_id": document["cdr_id"],
             "party": str(owner),
-            **told(self._partners.get(holder.get("partner_id") or ""), document["cdr_id"]),
+            **told(self._partners.get(partner_id or ""), document["cdr_id"]),
         }
 
     def routes(self) -> list[Route]:
@@ -272,6 +300,8 @@ def told(partner: Partner | None, cdr_id: str) -> Document:
     """Who gets a CDR, and why nobody does."""
     if partner is None:
         return {"partner_id": None, "sent": False, "why": "no registered partner is concerned"}
+    if partner.state is PartnerState.UNREGISTERED:
+        return {"partner_id": partner.id, "sent": False, "why": "the partner has unregistered"}
     if partner.version == _WITHOUT_CREDITS and is_correction(cdr_id):
         return {
             "partner_id": partner.id,
@@ -291,4 +321,7 @@ def _key(document: Document) -> tuple[str, str]:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise Invalid("The body does not fit", ["no time that a session could have"]) from None

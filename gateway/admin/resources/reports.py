@@ -65,7 +65,9 @@ class ReportCalls:
                     report.add(_billed(cdr, origin, zone))
             async for transactions, sessions in _with_sessions(books, books.transactions.held):
                 for transaction, session in zip(transactions, sessions, strict=True):
-                    if session and _within(from_text(session["last_updated"]), first, end):
+                    # without a place there is no Session
+                    last = from_text(session["last_updated"]) if session else transaction.latest_at
+                    if _within(last, first, end):
                         report.hold(_held(transaction, session, zone))
         return _answer(call, report.columns, report.rows())
 
@@ -190,9 +192,10 @@ def _billed(cdr: Document, origin: tuple[str, str] | None, zone: ZoneInfo) -> Bi
     )
 
 
-def _held(transaction: Transaction, session: Document, zone: ZoneInfo) -> Held:
+def _held(transaction: Transaction, session: Document | None, zone: ZoneInfo) -> Held:
     keys = _keys(transaction, session, _day(transaction.latest_at, zone))
-    return Held(keys, session["currency"], transaction.energy.delivered_wh / _WH_PER_KWH)
+    currency = session["currency"] if session else ""
+    return Held(keys, currency, transaction.energy.delivered_wh / _WH_PER_KWH)
 
 
 def _faults(described: Document, places: dict[tuple[str, int], str], zone: ZoneInfo) -> list[Fault]:

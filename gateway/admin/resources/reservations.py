@@ -14,7 +14,7 @@ from gateway.domain.reservations import Ordered, Reservation
 from gateway.domain.timestamps import to_text
 from gateway.domain.tokens import TokenType
 from gateway.services.ports import UnknownChargePoint
-from gateway.services.reservations.service import UnknownReservation
+from gateway.services.reservations.settling import UnknownReservation
 
 _UNKNOWN = {404: "unknown charge point"}
 

@@ -11,7 +11,7 @@ from gateway.admin.services import Services
 from gateway.domain.timestamps import from_text, to_text
 from gateway.domain.transactions import TransactionState, UnknownTransaction
 from gateway.services.ports import CallTimeout, UnknownChargePoint
-from gateway.services.transactions.log import readings_of
+from gateway.services.transaction_log import readings_of
 from gateway.store import Transactions
 
 _PIECE = 500

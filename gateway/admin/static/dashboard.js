@@ -48,6 +48,8 @@ async function post(path, body) {
   throw new Error([error?.message ?? `HTTP ${response.status}`, details].filter(Boolean).join(": "));
 }
 
+const read = async (path) => (await get(`/api/v1${path}`)).json();
+
 async function list(path, signal) {
   const response = await get(`/api/v1${path}`, signal);
   const items = await response.json();
@@ -172,7 +174,7 @@ const byIdentity = (one, other) => one.identity.localeCompare(other.identity);
 const running = () => [...state.sessions.values()].filter((one) => !state.held.has(one.id));
 
 const held = (one) =>
-  heldRow(one, { element, mark, number, row, time }, post, () => refresh(stopping?.signal));
+  heldRow(one, { element, mark, number, read, row, time }, post, () => refresh(stopping?.signal));
 
 function drawCounts() {
   const points = [...state.points.values()];

@@ -14,7 +14,7 @@ export function heldRow(held, page, post, done) {
   for (const [name, ask] of Object.entries(ACTS)) {
     const button = page.element("button", name);
     button.type = "button";
-    button.addEventListener("click", () => decide(name, ask(held), held, post, done));
+    button.addEventListener("click", () => decide(name, ask, held, page, post, done));
     buttons.append(button);
   }
   return page.row([
@@ -29,9 +29,13 @@ export function heldRow(held, page, post, done) {
 
 // Each asks for what the call needs; null: the operator thought better of it.
 const ACTS = {
-  release(held) {
-    const sure = `Bill ${held.energy_kwh} kWh, as the charge point has said? Why (may stay empty):`;
-    const remark = window.prompt(sure, "");
+  async release(held, page) {
+    const { cdr } = await page.read(path(held));
+    if (cdr === null) throw new Error("There can be no bill of it as it stands.");
+    const cost = `${cdr.total_cost.before_taxes} ${cdr.currency} before taxes`;
+    const time = `${page.time(cdr.start_date_time)} to ${page.time(cdr.end_date_time)}`;
+    const sure = `Bill ${cdr.total_energy} kWh, ${time}, for ${cost}, as the charge point has said?`;
+    const remark = window.prompt(`${sure} Why (may stay empty):`, "");
     return remark === null ? null : withRemark({}, remark);
   },
   correct(held) {
@@ -49,10 +53,13 @@ const ACTS = {
 const withRemark = (body, remark) =>
   remark.trim() ? { ...body, remark: remark.trim() } : body;
 
-async function decide(name, body, held, post, done) {
-  if (body === null) return;
+const path = (held) => `/held-cdrs/${encodeURIComponent(held.session_id)}`;
+
+async function decide(name, ask, held, page, post, done) {
   try {
-    await post(`/held-cdrs/${encodeURIComponent(held.session_id)}/${name}`, body);
+    const body = await ask(held, page);
+    if (body === null) return;
+    await post(`${path(held)}/${name}`, body);
   } catch (error) {
     window.alert(error.message);
   }

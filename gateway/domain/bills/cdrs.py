@@ -70,15 +70,8 @@ def cdr_object(
         **_if_known("signed_data", evidence.signed_data),
         "total_cost": price_object(bill.total_cost),
     }
-    costs = (
-        ("total_fixed_cost", bill.total_fixed_cost),
-        ("total_energy_cost", bill.total_energy_cost),
-        ("total_time_cost", bill.total_time_cost),
-        ("total_parking_cost", bill.total_parking_cost),
-        ("total_reservation_cost", bill.total_reservation_cost),
-    )
-    cdr |= {name: price_object(cost) for name, cost in costs if cost is not None}
     cdr |= {
+        **cost_totals(bill),
         "total_energy": kwh(transaction),
         "total_time": number(bill.total_time),
         "total_parking_time": number(bill.total_parking_time),
@@ -88,6 +81,18 @@ def cdr_object(
         KEPT_LOCATION: dict(site.location),
     }
     return cdr
+
+
+def cost_totals(bill: Bill) -> dict[str, Any]:
+    """What each kind of component comes to, where the tariff has any for this session."""
+    totals = {
+        "total_fixed_cost": bill.total_fixed_cost,
+        "total_energy_cost": bill.total_energy_cost,
+        "total_time_cost": bill.total_time_cost,
+        "total_parking_cost": bill.total_parking_cost,
+        "total_reservation_cost": bill.total_reservation_cost,
+    }
+    return {name: price_object(cost) for name, cost in totals.items() if cost is not None}
 
 
 def _start(transaction: Transaction, bill: Bill) -> datetime:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from gateway.domain.commands import Command
 from gateway.domain.display_text import DisplayText
 from gateway.domain.pricing import Bill
-from gateway.domain.pricing.currencies import decimals_of as decimals_of
+from gateway.domain.pricing.currencies import decimals_of
 from gateway.domain.tariffs import Moment, PriceComponent, Tariff, TariffDimension, TaxIncluded
 from gateway.domain.transactions import Transaction
 

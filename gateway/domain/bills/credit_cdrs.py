@@ -2,13 +2,14 @@
 
 It "will contain all the data of the original CDR. Only the values in the total_cost field SHALL
 contain the negative amounts of the original CDR." Besides, it has an id and a time of its own, says
-what it is, and says why, where the operator did.
+what it is and, after the remark of the original, why, where the operator did.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.bills.remarks import joined
 from gateway.domain.timestamps import to_text
 
 
@@ -23,7 +24,8 @@ def credit_object(
         "credit_reference_id": original["id"],
         "last_updated": to_text(now),
     }
-    return credit | ({"remark": remark} if remark else {})
+    words = joined(one for one in (original.get("remark"), remark) if one)
+    return credit | ({"remark": words} if words else {})
 
 
 def _negative(price: Mapping[str, Any]) -> dict[str, Any]:

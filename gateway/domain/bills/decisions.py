@@ -1,4 +1,4 @@
-"""What an operator has decided about a bill: to let it go, to correct it, to make none, to credit.
+"""What an operator has decided about a bill: to let it go, to correct it, to make none.
 
 A decision is kept with the transaction for good: who reads the record later sees what the station
 had said, what was changed, when, and the operator's own words.
@@ -20,7 +20,6 @@ class Act(StrEnum):
     RELEASED = "released"
     CORRECTED = "corrected"
     VOIDED = "voided"
-    CREDITED = "credited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,29 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Meant:
+    """What an operator was looking at: a station may use a transaction's id again meanwhile.
+
+    None: whichever has the id. `partner_id` is under which registration its payer is here now;
+    None: as the record has it.
+    """
+
+    session_id: str | None = None
+    partner_id: str | None = None
+
+    def fits(self, session_id: str) -> bool:
+        """Whether that is its Session."""
+        return self.session_id in (None, session_id)
+
+
+ANY = Meant()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """One decision. `reasons` are those for which the CDR was held until then.
 
-    `before` is what a correction has replaced. `cdr_id` is the CDR that was credited.
+    `before` is what a correction has replaced.
     """
 
     act: Act
@@ -49,14 +67,14 @@ class Decision:
     remark: str | None = None
     reasons: tuple[str, ...] = ()
     before: Measured | None = None
-    cdr_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
     """What an operator says instead of the station; None: as it was. Energy in Wh.
 
-    Either the energy or both registers, never all three.
+    Either the energy or both registers, never all three. `beyond_power`: the operator means it,
+    though it is more than the connector can deliver.
     """
 
     energy_wh: Decimal | None = None
@@ -64,6 +82,7 @@ class Correction:
     meter_stop_wh: Decimal | None = None
     start: datetime | None = None
     end: datetime | None = None
+    beyond_power: bool = False
 
     def of(self, measured: Measured) -> Measured:
         """What was measured, corrected. Raises `ValueError` with what makes no sense."""

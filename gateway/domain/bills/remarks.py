@@ -10,7 +10,7 @@ held for these reasons (`holding.NAME_OF`), and was let go by the operator or by
 times or energy are the operator's. Last come the operator's own words.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gateway.domain import flags
 from gateway.domain.bills.decisions import LONGEST_REMARK, Act
@@ -22,9 +22,14 @@ _BETWEEN = "; "
 
 def remark(transaction: Transaction) -> str | None:
     """What there is to say of a billed transaction; None: nothing. Cut at its end if too long."""
-    text = _BETWEEN.join(_parts(transaction))
+    return joined(_parts(transaction))
+
+
+def joined(parts: Iterable[str]) -> str | None:
+    """One remark of several, as OCPI can have it ("Only printable UTF-8 allowed", types 1.5)."""
+    text = _BETWEEN.join(parts)
     printable = "".join(one if one.isprintable() else " " for one in text)
-    return printable[:LONGEST_REMARK].rstrip() or None
+    return printable[:LONGEST_REMARK].strip() or None
 
 
 def _parts(transaction: Transaction) -> Iterator[str]:

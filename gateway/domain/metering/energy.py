@@ -46,6 +46,13 @@ class EnergyMeter:
         return self.last_wh - self.start_wh
 
     @property
+    def read_at(self) -> datetime | None:
+        """The station's time of the last value, register or interval; None: there was none."""
+        if self.last_at is None or self.interval_until is None:
+            return self.last_at or self.interval_until
+        return max(self.last_at, self.interval_until)
+
+    @property
     def unread(self) -> bool:
         """Whether no meter value was ever heard."""
         return self.last_wh is None and self.interval_until is None

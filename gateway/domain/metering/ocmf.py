@@ -80,7 +80,11 @@ def read(text: str) -> DataSet | None:
 
 
 def energies(readings: Iterable[MeterReading]) -> tuple[Energy, ...]:
-    """Per register, from the first reading of a begin to the last of an end."""
+    """Per register, from the first reading of a begin to the last of an end.
+
+    It has one resolution: of the two the one that shows less has left its last zeros out, as many
+    do of a "0" or of a number that ends in one.
+    """
     begin: dict[str | None, MeterReading] = {}
     end: dict[str | None, MeterReading] = {}
     for one in readings:
@@ -89,7 +93,7 @@ def energies(readings: Iterable[MeterReading]) -> tuple[Energy, ...]:
         elif one.ends:
             end[one.register] = one
     return tuple(
-        Energy(last.wh - first.wh, max(first.grain, last.grain))
+        Energy(last.wh - first.wh, min(first.grain, last.grain))
         for register, first in begin.items()
         if (last := end.get(register)) is not None and first.wh is not None and last.wh is not None
     )

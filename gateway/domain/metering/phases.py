@@ -2,7 +2,7 @@
 
 OCPI counts PARKING_TIME while "the vehicle is not requesting power" (2.3.0 mod_cdrs
 CdrDimensionType and its note): a suspension by the EVSE stays TIME, because the vehicle still asks.
-`metered_use` makes the charging periods.
+`use` makes the charging periods.
 """
 
 from datetime import datetime

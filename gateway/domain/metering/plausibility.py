@@ -28,6 +28,8 @@ NEAR = timedelta(seconds=30)
 JUMP = timedelta(minutes=5)
 """By less than this a clock is only put right."""
 
+_AHEAD = timedelta(days=1)  # of our clock, by which no clock can be right
+
 # 3,000 A at 1,250 V, the Megawatt Charging System: no connector of any standard gives more. It
 # bounds one of which nothing is stated.
 _ANY_CONNECTOR_W = Decimal(3_750_000)
@@ -50,10 +52,13 @@ class Flow:
     since: datetime | None = None
     until: datetime | None = None
 
-    def told(self, state: ChargingState, at: datetime) -> "Flow":
-        """With the next state that was told, in turn."""
+    def told(self, state: ChargingState, at: datetime, *, after: datetime | None = None) -> "Flow":
+        """With the next state that was told, in turn.
+
+        `after`: it was not told as it changed, which was some time between then and now.
+        """
         if state is ChargingState.CHARGING:
-            return self if self.since and not self.until else Flow(self.since or at)
+            return self if self.since and not self.until else Flow(self.since or after or at)
         return Flow(self.since, at) if self.since and not self.until else self
 
 
@@ -97,13 +102,17 @@ def is_unread_at_start(energy: EnergyMeter, started_at: datetime, flow: Flow | N
 
 def is_unread_at_end(energy: EnergyMeter, stopped_at: datetime, flow: Flow | None) -> bool:
     """Whether energy could flow after the last value that was read."""
-    read = [at for at in (energy.last_at, energy.interval_until) if at is not None]
-    if not read:
+    if energy.read_at is None:
         return False  # nothing was read at all, which is a reason of its own
     if flow is not None and flow.since is None and not energy.delivered_wh:
         return False
     until = stopped_at if flow is None or flow.until is None else min(flow.until, stopped_at)
-    return until - max(read) > NEAR
+    return until - energy.read_at > NEAR
+
+
+def is_ahead(at: datetime, now: datetime) -> bool:
+    """Whether a moment is so far ahead of our clock that no clock can have shown it."""
+    return at - now > _AHEAD
 
 
 def has_jumped(ahead_at_start: int, ahead_at_end: int) -> bool:
@@ -127,11 +136,6 @@ def ceiling(connector: Mapping[str, Any]) -> Ceiling:
     watts = stated if stated > 0 else _ANY_CONNECTOR_W
     slack = max(_SLACK_WH, watts * _SLACK_SECONDS / _SECONDS_PER_HOUR)
     return Ceiling(watts * _MARGIN / _SECONDS_PER_HOUR, slack)
-
-
-def most_wh(connector: Mapping[str, Any], seconds: Decimal) -> Decimal:
-    """The most that an OCPI Connector may have delivered in so many seconds, in Wh."""
-    return ceiling(connector).most_wh(seconds)
 
 
 def seconds_between(since: datetime, until: datetime) -> Decimal:

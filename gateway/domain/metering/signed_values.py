@@ -31,6 +31,11 @@ MOST_IN_ALL = 200_000
 
 _WHOLE_WH = Decimal(2)  # one at the begin and one at the end, cut off or rounded
 
+# Two meters, one on each side of a cable, and two readings that are not of one moment, tell
+# energies that differ by so much; units mixed up, or another session's register, by far more.
+_LOST = Decimal("0.1")
+_MOMENTS_WH = Decimal(100)
+
 
 class Nature(StrEnum):
     """The event that a value belongs to (mod_cdrs 10.4.7)."""
@@ -65,6 +70,14 @@ class Evidence:
         """
         return bool(self.energies) and all(
             abs(one.wh - delivered_wh) > one.give_or_take + _WHOLE_WH for one in self.energies
+        )
+
+    def excludes(self, delivered_wh: Decimal) -> bool:
+        """Whether no register that was signed can have counted what is billed, losses included."""
+        return bool(self.energies) and all(
+            abs(one.wh - delivered_wh)
+            > one.give_or_take + max(_MOMENTS_WH, _LOST * max(one.wh, delivered_wh))
+            for one in self.energies
         )
 
     @property

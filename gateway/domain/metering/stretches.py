@@ -218,7 +218,7 @@ def _within(
 
 def _shared(energy_wh: Decimal, parts: Sequence[Part]) -> list[Decimal]:
     """Divide energy over the charging parts by their time; if none charges, over all of them."""
-    takers = [not part.parking and bool(part.seconds) for part in parts]
+    takers = [not part.parking for part in parts]
     if not any(takers):
         takers = [True] * len(parts)
     time_left = sum(

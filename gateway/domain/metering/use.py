@@ -24,6 +24,7 @@ from gateway.domain.pricing import Bill, ChargingPeriod, Reckoning
 from gateway.domain.values import dataclass
 
 _ZERO = Decimal(0)
+_MOST_SAMPLES = 10_000  # between two readings of energy; there are stations that never read any
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +74,23 @@ class MeteredUse:
 
     def read(self, reading: Reading) -> None:
         """Take what the meter said at one moment."""
+        samples = samples_of(reading)
+        if samples is not None:  # first, for they belong to the stretch that the reading ends
+            self._sample(samples)
         before, energy = self._energy, self._energy.read(reading)
         if energy is not before:
             self._energy = energy
             if _taken(energy) != _taken(before):  # one that went back is no reading
                 self._point(reading.at, energy.delivered_wh)
-        samples = samples_of(reading)
-        if samples is not None:
-            self._sample(samples)
 
     def switch(self, charging: ChargingState, at: datetime) -> None:
         """Take what the vehicle does from `at` on."""
-        if at < self._since:
+        parking, switches = PARKING[charging], self._switches
+        last_at, last = switches[-1] if switches else (self._since, self._parking)
+        if at < last_at:
             self._late(at)
-            return
-        self._switches.append((at, PARKING[charging]))
-        if len(self._switches) > 1 and at < self._switches[-2][0]:
-            self._switches.sort(key=lambda one: one[0])
+        elif parking is not last:  # many stations say with every event what they do
+            switches.append((at, parking))
 
     def fits(self, until: datetime, delivered_wh: Decimal) -> bool:
         """Whether a bill can be given; else the use is to be made anew."""
@@ -187,7 +188,7 @@ class MeteredUse:
             self._late(at)
         elif at == self._since and self._last is not None:
             self._last = self._last.with_samples(samples)
-        else:
+        elif len(self._samples) < _MOST_SAMPLES:
             self._samples.append(samples)
             if len(self._samples) > 1 and at < self._samples[-2].at:
                 self._samples.sort(key=lambda one: one.at)

@@ -10,9 +10,9 @@ at local clock times and durations exactly, at amounts of energy by interpolatin
 the period (mod_cdrs: a moment "calculated by the CPO ... interpolated"). What no meter has read
 there, energy at a time or the moment of an amount, is named in the lines that it decides about.
 Within a piece the active price components are constant, so quantities add up per component;
-step_size then rounds up once, and each component becomes one line. `pricing_model` is what goes in
-and comes out, `pricing_pieces` cuts, `pricing_tally` adds up, `pricing_limits` applies min_price
-and max_price, `pricing_periods` makes the charging periods to show; here are the totals.
+step_size then rounds up once, and each component becomes one line. `model` is what goes in and
+comes out, `pieces` cuts, `tally` adds up, `limits` applies min_price and max_price, `periods` makes
+the charging periods to show; here are the totals.
 
 `Reckoning` is the same for a session that still runs: periods go in one by one, as they end.
 
@@ -30,13 +30,15 @@ What the standard leaves open, as decided here:
   charging it twice, while total_parking_cost and total_reservation_cost still get the "fixed
   price components" that mod_cdrs gives them. One that is passed over is noted.
 - step_size of the time dimensions: the last one used, TIME or PARKING_TIME, rounds the total of
-  its own dimension ("step_size of the last time-based period"). Reservation time lies before the
-  session and is rounded on its own, as the reservation examples are.
+  its own dimension ("step_size of the last time-based period"). So mod_cdrs' "only taken into
+  account for the total parking duration" holds where parking is last; its reason is that charging
+  "is followed by another time based period". Reservation time lies before the session and is
+  rounded on its own, as the reservation examples are.
 - A reservation has expired if nothing but reservation time was used, unless it was cancelled.
   RESERVATION_EXPIRES then goes before RESERVATION (the NOTE under ReservationRestrictionType),
   which it does not exclude. Of cancelling the standard says nothing: before its `expiry_date` a
   reservation has not expired, so it costs what RESERVATION says of its time.
-- Limits: see `pricing_limits`. A minimum price is for a session, not for a reservation that
+- Limits: see `limits`. A minimum price is for a session, not for a reservation that
   expired.
 - Energy fed back offsets energy charged at the same price; a component never goes below zero.
 - Current and power of a period are its average if given, else halfway between its minimum and
@@ -75,7 +77,7 @@ def price(tariff: Tariff | None, usage: Usage) -> Bill:
 
     Without a tariff the bill has no currency, costs nothing and says so: `priced` is False. That
     is not free of charge, for mod_cdrs wants a Free of Charge tariff listed where that is meant,
-    while a period without tariff_id has "no Tariff relevant" and is the receiver's to price.
+    while a period without tariff_id ("no Tariff is relevant") is the receiver's to price.
     """
     return Reckoning(tariff, usage.start, usage.time_zone)._whole(usage)
 
@@ -169,9 +171,7 @@ class Reckoning:
         return self._bill(end, tariff.currency, lines, notes, shown, priced=tally.priced)
 
     def _offset(self, moment: datetime) -> int:
-        # in UTC, for two times of one zone are subtracted by the wall clock, which may go back
-        if moment.tzinfo is not UTC:
-            moment = moment.astimezone(UTC)
+        # the start is in UTC: two times of one zone would be subtracted by its clock on the wall
         return micros(moment - self._start)
 
     def _bill(

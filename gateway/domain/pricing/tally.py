@@ -60,8 +60,8 @@ _CLAUSE = {
     TariffDimension.TIME: "mod_tariffs TariffDimensionType TIME: time charging, in hours",
     TariffDimension.PARKING_TIME: "mod_tariffs TariffDimensionType PARKING_TIME: not charging",
 }
-# "once per session for ENERGY and once for PARKING_TIME and TIME combined"; a reservation precedes
-# the session
+# "once per session for [...] ENERGY and once for PARKING_TIME and TIME combined"; a reservation
+# precedes the session
 _STEP_SIZE_TOTAL = {
     CostPart.ENERGY: "energy",
     CostPart.TIME: "time",

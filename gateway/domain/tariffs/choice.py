@@ -101,10 +101,9 @@ def buyer_of(
     transaction: Transaction, partner: Partner | None, preference: tuple[str, str] | None
 ) -> Buyer:
     """Whom a transaction's tariff is for. A preference counts for its own Session only."""
-    holder = transaction.holder
     own = preference is not None and preference[0] == transaction.session_id
     return Buyer(
-        partner_id=holder.partner_id if holder is not None else None,
+        partner_id=transaction.partner_id,
         ad_hoc=_is_paid_on_the_spot(transaction, partner),
         profile=preference[1] if preference is not None and own else None,
     )

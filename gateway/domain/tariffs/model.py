@@ -135,7 +135,7 @@ class Restrictions:
         today = local.date()
         if self.start_date is not None and today < self.start_date:
             return False
-        if self.end_date is not None and today >= self.end_date:  # "valid until (exclusive)"
+        if self.end_date is not None and today >= self.end_date:  # "(exclusive)"
             return False
         return self._match_time(local.time())
 
@@ -172,7 +172,7 @@ class TariffElement:
 
     @property
     def is_for_parking(self) -> bool:
-        """Tell whether a FLAT component here is a "fixed price component of parking"."""
+        """Whether a FLAT component here is parking's: "including fixed price components"."""
         priced = {component.type for component in self.price_components}
         return TariffDimension.PARKING_TIME in priced and not priced & {
             TariffDimension.TIME,

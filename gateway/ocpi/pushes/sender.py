@@ -144,7 +144,7 @@ class ObjectSender:
         url = _object_url(partner, endpoint, party, session["id"])
         known = Acknowledged.from_text(await self._known(partner, party, ref))
         now_known = Acknowledged.of(session)
-        if known == now_known:
+        if known is not None and known.says(now_known):
             return _DELIVERED  # what changed is nothing that a partner is told
         patched = quirks.understands_patch(partner)
         appending = spoken_with(partner).patches_append_periods

@@ -8,7 +8,7 @@ session that is still active grows with every meter value; it goes out when it h
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import exact_json
@@ -31,6 +31,11 @@ class Acknowledged:
         periods = session.get(_PERIODS, [])
         fields = {name: _fingerprint(value) for name, value in session.items() if name != _PERIODS}
         return cls(fields, len(periods), _fingerprint(periods))
+
+    def says(self, other: "Acknowledged") -> bool:
+        """Whether the two differ in nothing but `last_updated`."""
+        fields = {**other.fields, "last_updated": self.fields.get("last_updated", "")}
+        return self == replace(other, fields=fields)
 
     def to_text(self) -> str:
         """The form in which the store keeps it."""

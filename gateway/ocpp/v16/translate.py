@@ -109,7 +109,7 @@ def stopped(payload: Payload) -> TransactionStopped:
         transaction_id=str(wire.integer(payload, "transactionId")),
         at=wire.time(payload),
         meter_stop_wh=Decimal(wire.integer(payload, "meterStop")),
-        # "if the reason is Local it MAY be omitted" (4.10): the domain keeps what was said.
+        # it "MAY be omitted and the Reason SHOULD be assumed 'Local'" (4.10): kept as it was said.
         reason=payload.get("reason"),
         token=token(id_tag) if id_tag else None,
         readings=_history(payload.get("transactionData", ())),

@@ -1,6 +1,6 @@
 """From a transaction to its OCPI Session and CDR, priced by what was fixed at its start."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from time import monotonic
@@ -13,7 +13,8 @@ from gateway.domain.bills.cost import sure_cost
 from gateway.domain.bills.holding import NOTHING, held_by
 from gateway.domain.bills.sessions import SessionStatus, number, session_object
 from gateway.domain.delivery import ObjectKind, ObjectRef
-from gateway.domain.flags import BEYOND_POWER, NOT_PRICED
+from gateway.domain.flags import BEYOND_POWER, CLOCK_WRONG, NOT_PRICED
+from gateway.domain.metering.plausibility import is_ahead
 from gateway.domain.partners import Partner
 from gateway.domain.party import Party
 from gateway.domain.pricing import Bill, InvalidUsage
@@ -32,7 +33,7 @@ from gateway.services.billing.session_rhythm import SessionRhythm, nobody
 from gateway.services.billing.signed_meter_values import SignedMeterValues, judged
 from gateway.services.billing.sites import Sites
 from gateway.services.stations.station_state import RunningTransaction, StationState
-from gateway.services.transactions.log import Entry, decoded, put_in_turn, unhurried
+from gateway.services.transaction_log import Entry, decoded, put_in_turn, unhurried
 from gateway.store import Change, Store
 
 log = structlog.get_logger(__name__)
@@ -72,8 +73,8 @@ class Billing:
 
     def sure_cost(self, run: RunningTransaction, bill: Bill | None) -> Decimal | None:
         """What a driver may be told that it costs, taxes included; None while that is doubtful."""
-        held = not run.transaction.billed and bool(self.held_by(run.transaction))
-        return sure_cost(run.transaction, bill, held=held)
+        doubtful = bool(self.held_by(run.transaction)) or self._is_unbelievable(run)
+        return sure_cost(run.transaction, bill, held=doubtful and not run.transaction.billed)
 
     def elapsed(self) -> float:
         """Seconds, of no meaning but for their differences."""
@@ -91,6 +92,9 @@ class Billing:
         if run.transaction.is_settled and run.transaction.billable:
             run.evidence = await self._signed.of(state, run, entries)
             run.transaction = judged(run.transaction, run.evidence)
+        if not run.transaction.is_open:
+            sessions = self._store.party(state.party).sessions
+            run.kept_session = await sessions.get(run.transaction.session_id)
         if run.site is None or not run.transaction.billable or kept_up(run):
             return
         kept: Sequence[Any] = ()
@@ -112,12 +116,13 @@ class Billing:
     def session(self, change: Change, party: Party, run: RunningTransaction) -> Bill | None:
         """Write the Session as it stands; None while nobody is to be billed.
 
-        More energy than can have been is told to nobody (R21): until an operator has decided, the
-        Session has no cost, and no more than the connector can have delivered.
+        What cannot have been is told to nobody (R20, R21): until an operator has decided, the
+        Session has no cost, and no more energy than the connector can have delivered.
         """
         transaction, site = run.transaction, run.site
         if site is None or not transaction.billable:
             return None
+        run.session_at = self.elapsed()  # of one that cannot be priced as well
         bill = self._bill(run)
         if bill is None:
             if transaction.is_final:  # no Session runs for good
@@ -130,7 +135,6 @@ class Billing:
         if bill is None:
             session["kwh"] = number(believable_wh(run, site) / 1000)
         self._put_session(change, party, run, session, now)
-        run.session_at = self.elapsed()
         return bill
 
     def withdraw(self, change: Change, party: Party, run: RunningTransaction) -> None:
@@ -155,8 +159,10 @@ class Billing:
         session: dict[str, Any],
         now: datetime,
     ) -> None:
+        if run.kept_session is not None and _says_the_same(run.kept_session, session):
+            return
         store, transaction = self._store.party(party), run.transaction
-        partner_id = _partner(transaction)
+        partner_id = transaction.partner_id
         store.sessions.put(
             change, transaction.session_id, session, updated=now, partner_id=partner_id
         )
@@ -184,13 +190,21 @@ class Billing:
     def put_cdr(
         self, change: Change, party: Party, run: RunningTransaction, cdr: dict[str, Any]
     ) -> None:
-        """Write a CDR of a transaction, and owe it to whoever pays."""
-        store, partner_id = self._store.party(party), _partner(run.transaction)
+        """Write a CDR of a transaction, and owe it to whoever pays.
+
+        There is none with its id: who believes so, because the outcome of a commit was lost, finds
+        it out by a `Conflict`. What was sealed is never written over.
+        """
+        store, partner_id = self._store.party(party), run.transaction.partner_id
+        store.cdrs.expect(change, cdr["id"], None)
         store.cdrs.put(change, cdr["id"], cdr, updated=self._now(), partner_id=partner_id)
         if partner_id is not None:
             store.owed.mark(change, [partner_id], ObjectRef(ObjectKind.CDR, cdr["id"]))
 
     def _is_unbelievable(self, run: RunningTransaction) -> bool:
+        """Whether there was more energy than can have been, or it lasts until long after now."""
+        if CLOCK_WRONG not in self._released and is_ahead(run.transaction.latest_at, self._now()):
+            return True
         return BEYOND_POWER not in self._released and is_beyond_power(run)
 
     def _bill(self, run: RunningTransaction) -> Bill | None:
@@ -205,5 +219,5 @@ class Billing:
             return None
 
 
-def _partner(transaction: Transaction) -> str | None:
-    return None if transaction.holder is None else transaction.holder.partner_id
+def _says_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return {**one, "last_updated": None} == {**other, "last_updated": None}

@@ -7,8 +7,9 @@ import msgspec
 import structlog
 
 from gateway.domain import flags
-from gateway.domain.bills.cost import StationCost, decimals_of
+from gateway.domain.bills.cost import StationCost
 from gateway.domain.charge_points import ChargePointRecord
+from gateway.domain.pricing.currencies import decimals_of
 from gateway.domain.transactions import Transaction
 from gateway.services.stations.station_state import StationState
 from gateway.store import Change, Store

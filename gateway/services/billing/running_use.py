@@ -19,7 +19,7 @@ from gateway.domain.metering.plausibility import ceiling, seconds_between
 from gateway.domain.metering.use import Limits, MeteredUse
 from gateway.domain.pricing import InvalidUsage, Reckoning
 from gateway.services.stations.station_state import RunningTransaction
-from gateway.services.transactions.log import Entry, Switched, Told, unhurried
+from gateway.services.transaction_log import Entry, Switched, Told, unhurried
 
 log = structlog.get_logger(__name__)
 

@@ -58,8 +58,7 @@ class SessionRhythm:
         return True
 
     def _partners_own(self, transaction: Transaction, default: float) -> float:
-        holder = transaction.holder
-        partner_id = None if holder is None else holder.partner_id
+        partner_id = transaction.partner_id
         partner = None if partner_id is None else self._partner(partner_id)
         return default if partner is None else partner.session_interval_or(default)
 

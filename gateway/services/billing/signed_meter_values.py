@@ -17,10 +17,12 @@ from gateway.domain.metering.signed_values import NOTHING_SIGNED, Evidence, evid
 from gateway.domain.transactions import Transaction
 from gateway.services.billing.metering_points import MeteringPoints
 from gateway.services.stations.station_state import RunningTransaction, StationState
-from gateway.services.transactions.log import Entry, Told, readings_of
+from gateway.services.transaction_log import Entry, Told, readings_of
 from gateway.store import Store
 
 log = structlog.get_logger(__name__)
+
+_COMPARED = (flags.SIGNED_DIFFERS, flags.SIGNED_CONTRADICTS)
 
 
 class SignedMeterValues:
@@ -63,19 +65,24 @@ class SignedMeterValues:
 
 
 def judged(transaction: Transaction, evidence: Evidence) -> Transaction:
-    """With what the signed values say against its bill."""
-    again = transaction.unflagged(flags.METER_ERROR, flags.SIGNED_DIFFERS)
+    """With what the signed values say against its bill, unless an operator has corrected that."""
+    if transaction.corrected:
+        return transaction
+    again = transaction.unflagged(flags.METER_ERROR, *_COMPARED)
     if not evidence.usable:
         again = again.flagged(flags.METER_ERROR)
-    if evidence.contradicts(transaction.energy.delivered_wh):
-        again = again.flagged(flags.SIGNED_DIFFERS)
-        if flags.SIGNED_DIFFERS not in transaction.flags:
+    delivered_wh = transaction.energy.delivered_wh
+    if evidence.contradicts(delivered_wh):
+        excluded = evidence.excludes(delivered_wh)
+        flag = flags.SIGNED_CONTRADICTS if excluded else flags.SIGNED_DIFFERS
+        again = again.flagged(flag)
+        if flag not in transaction.flags:
             log.warning(
                 flags.SIGNED_DIFFERS,
                 charge_point=transaction.identity,
                 transaction=transaction.id,
                 signed_wh=[str(one.wh) for one in evidence.energies],
-                billed_wh=str(transaction.energy.delivered_wh),
+                billed_wh=str(delivered_wh),
             )
     return again
 

@@ -166,7 +166,7 @@ class Sites:
         run.transaction = flag(run.transaction, flags.NO_TARIFF)
 
     def _buyer(self, transaction: Transaction, offer: Offer) -> Buyer:
-        partner_id = transaction.holder.partner_id if transaction.holder is not None else None
+        partner_id = transaction.partner_id
         partner = None if partner_id is None else self._partner(partner_id)
         return buyer_of(transaction, partner, offer.preference)
 

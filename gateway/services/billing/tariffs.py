@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.canonical import InvalidDocument, validate_tariff
+from gateway.domain.bills.cdrs import cost_totals
 from gateway.domain.bills.sessions import number, price_object
 from gateway.domain.delivery import ObjectKind, ObjectRef
 from gateway.domain.party import Party
@@ -196,17 +197,10 @@ def read_usage(body: Mapping[str, Any]) -> Usage:
 
 def bill_object(bill: Bill) -> Document:
     """A bill as JSON: the CDR's totals, what is to be paid, and every line with its clause."""
-    costs = {
-        "total_cost": bill.total_cost,
-        "total_fixed_cost": bill.total_fixed_cost,
-        "total_energy_cost": bill.total_energy_cost,
-        "total_time_cost": bill.total_time_cost,
-        "total_parking_cost": bill.total_parking_cost,
-        "total_reservation_cost": bill.total_reservation_cost,
-    }
     return {
         "currency": bill.currency,
-        **{name: price_object(cost) for name, cost in costs.items() if cost is not None},
+        "total_cost": price_object(bill.total_cost),
+        **cost_totals(bill),
         "total_energy": number(bill.total_energy),
         "total_time": number(bill.total_time),
         "total_parking_time": number(bill.total_parking_time),

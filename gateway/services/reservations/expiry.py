@@ -11,7 +11,8 @@ from datetime import datetime
 import structlog
 
 from gateway.domain.party import Party
-from gateway.services.reservations.service import Reservations, UnknownReservation
+from gateway.services.reservations.service import Reservations
+from gateway.services.reservations.settling import UnknownReservation
 from gateway.store import Conflict, Store, StoreError
 
 log = structlog.get_logger(__name__)

@@ -31,7 +31,8 @@ from gateway.services.charging.targets import (
     Targets,
 )
 from gateway.services.ports import CommandResults, ReplyTo, UnknownChargePoint
-from gateway.services.reservations.service import Reservations, UnknownReservation, new_number
+from gateway.services.reservations.service import Reservations, new_number
+from gateway.services.reservations.settling import UnknownReservation
 from gateway.services.roaming.partners import PartnerDirectory
 from gateway.store import Conflict, Store
 

@@ -14,13 +14,12 @@ from typing import Any
 import msgspec
 import structlog
 
-from gateway.domain.charge_points import ChargePointRecord, EvseBinding
+from gateway.domain.charge_points import ChargePointRecord
 from gateway.domain.commands import CommandOutcome, CommandReply
 from gateway.domain.party import Party
 from gateway.domain.reservations import (
     STATUS_OF_END,
     CancelReservation,
-    Ordered,
     Reservation,
     ReservationEnded,
     ReservationStatus,
@@ -28,27 +27,22 @@ from gateway.domain.reservations import (
     ReserveNow,
 )
 from gateway.domain.tokens import TokenType
-from gateway.services.billing.sites import Choice, Sites
+from gateway.services.billing.sites import Sites
 from gateway.services.charging.remote_starts import GRACE, RemoteStarts
 from gateway.services.ports import ReplyTo
-from gateway.services.reservations.sessions import ReservationSessions
+from gateway.services.reservations.settling import Settling, UnknownReservation, read
 from gateway.services.stations.registered import registered
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
-from gateway.store import Change, Conflict, Fence, Store, StoreError
+from gateway.store import Change, Store
 
 log = structlog.get_logger(__name__)
 
 KEPT = 200  # ended ones per charge point
 _STATION_TIMEOUT = 25.0  # seconds
-_ATTEMPTS = 10
 _AGAIN = timedelta(minutes=1)  # between two looks for a station that cannot be heard
 _LONGEST_SILENCE = timedelta(days=1)
 _UNHEARD = "not heard of"
-
-
-class UnknownReservation(LookupError):
-    """The charge point has no such reservation."""
 
 
 class Reservations:
@@ -63,9 +57,8 @@ class Reservations:
         self._store = store
         self._router = router
         self._now = now
-        self._sites = sites
         self._promises = RemoteStarts(store)
-        self._sessions = ReservationSessions(store, sites)
+        self._settling = Settling(store, now, sites)
         self.withdrawn: Callable[[Party, Reservation], None] | None = None
 
     async def reserve(
@@ -121,14 +114,14 @@ class Reservations:
             store.reservations.wait(change, identity, reservation.id, until)
             named = ordered.partner_id, ordered.sender, ordered.reservation_id
             store.reservations.expect_order(change, *named, instead_of)
-            self._order(change, party, identity, reservation.id, ordered)
+            self._settling.order(change, party, identity, reservation.id, ordered)
         await self._store.commit(change)
 
     async def order(self, party: Party, identity: str, reservation: Reservation) -> None:
         """Have a partner's id mean this reservation again."""
         change = self._store.party(party).change()
         if reservation.ordered is not None:
-            self._order(change, party, identity, reservation.id, reservation.ordered)
+            self._settling.order(change, party, identity, reservation.id, reservation.ordered)
         await self._store.commit(change)
 
     async def ask(self, party: Party, identity: str, reservation: Reservation) -> CommandReply:
@@ -151,7 +144,7 @@ class Reservations:
         word = reply.status or reply.outcome.value
         if reply.accepted:
             active = ReservationStatus.ACTIVE
-            return await self._settle(
+            return await self._settling.settle(
                 party, identity, reservation.id, active, word, becomes=reservation
             )
         known = await self._get(party, identity, reservation.id)
@@ -159,7 +152,7 @@ class Reservations:
             await self._promises.reserved(party, identity, known, self._now())
             return known
         rejected = ReservationStatus.REJECTED
-        return await self._settle(party, identity, reservation.id, rejected, word)
+        return await self._settling.settle(party, identity, reservation.id, rejected, word)
 
     async def let_go(self, identity: str, reservation: Reservation, reply: CommandReply) -> None:
         """A station that did not answer may have reserved all the same."""
@@ -184,7 +177,7 @@ class Reservations:
         if reply.accepted:
             cancelled = ReservationStatus.CANCELLED
             was_over = known.as_of(self._now()).is_over
-            known = await self._settle(
+            known = await self._settling.settle(
                 party, identity, reservation_id, cancelled, reply.status, given_up=by_partner
             )
             if not by_partner and not was_over:
@@ -237,7 +230,7 @@ class Reservations:
             self._told_withdrawn(state.party, settled)
 
     async def used(self, state: StationState, reservation_id: int) -> None:
-        """A transaction began that names it, whoever pays for that (`reservation_use`)."""
+        """A transaction began that names it, whoever pays for that (`use`)."""
         await self._reported(state, reservation_id, ReservationStatus.USED, None)
 
     async def lapse(self, party: Party, identity: str, reservation_id: int) -> None:
@@ -254,14 +247,14 @@ class Reservations:
                     await self._look_again(party, identity, reservation_id)
                     return
                 status, word = ReservationStatus.CANCELLED, _UNHEARD
-            await self._settle(party, identity, reservation_id, status, word)
+            await self._settling.settle(party, identity, reservation_id, status, word)
             return
         change = self._store.party(party).change()
         reservations = self._store.party(party).reservations
         reservations.wait(change, identity, reservation_id, None)
         reservations.drop_site(change, identity, reservation_id)
         if known is not None:
-            await self._sessions.end(change, party, identity, known, self._now())
+            await self._settling.sessions.end(change, party, identity, known, self._now())
         await self._store.commit(change)
 
     async def abandoned(self, record: ChargePointRecord) -> None:
@@ -269,7 +262,9 @@ class Reservations:
         for one in await self._all(record.party, record.identity):
             if one.ordered is not None and not one.is_over:
                 cancelled = ReservationStatus.CANCELLED
-                settled = await self._settle(record.party, record.identity, one.id, cancelled, None)
+                settled = await self._settling.settle(
+                    record.party, record.identity, one.id, cancelled, None
+                )
                 self._told_withdrawn(record.party, settled)
 
     # --- inside ---------------------------------------------------------------------------
@@ -279,7 +274,7 @@ class Reservations:
     ) -> bool:
         """Whether charging may have begun unheard, where it matters."""
         expired = reservation.settled(ReservationStatus.EXPIRED, self._now())
-        if not await self._sessions.costs(party, identity, expired):
+        if not await self._settling.sessions.costs(party, identity, expired):
             return False
         route = await self._store.party(party).stations.route(identity)
         return route is None or not await self._store.bus.reaches(route.node_id)
@@ -298,121 +293,21 @@ class Reservations:
         self, state: StationState, reservation_id: int, status: ReservationStatus, word: str | None
     ) -> Reservation | None:
         try:
-            return await self._settle(
+            return await self._settling.settle(
                 state.party, state.identity, reservation_id, status, word, state.fence
             )
         except UnknownReservation:
             log.info("reservation of nobody", charge_point=state.identity, id=reservation_id)
             return None
 
-    async def _settle(
-        self,
-        party: Party,
-        identity: str,
-        reservation_id: int,
-        status: ReservationStatus,
-        word: str | None,
-        fence: Fence | None = None,
-        *,
-        becomes: Reservation | None = None,
-        given_up: bool = False,
-    ) -> Reservation:
-        """Write a new status; again if a start or an update of the station came in between.
-
-        `becomes` is what it is from now on, if that is another than before. Raises
-        `UnknownReservation`, and `StoreError` when there is no end to that.
-        """
-        reservations = self._store.party(party).reservations
-        for _ in range(_ATTEMPTS):
-            before = await reservations.get(identity, reservation_id)
-            if before is None:
-                raise UnknownReservation(str(reservation_id))
-            known = _read(before)
-            if known.ended_at is not None and status is ReservationStatus.ACTIVE:
-                return known  # it was used or let go before the station's answer was here
-            settled = (becomes or known).settled(status, self._now(), word, given_up=given_up)
-            change = self._store.party(party).change(fence)
-            after = msgspec.to_builtins(settled)
-            reservations.replace(change, identity, reservation_id, before, after)
-            await self._follow(change, party, identity, known, settled)
-            try:
-                await self._store.commit(change)
-            except Conflict:
-                continue
-            return settled
-        raise StoreError(f"reservation {reservation_id} of {identity!r} changes all the time")
-
-    async def _follow(
-        self,
-        change: Change,
-        party: Party,
-        identity: str,
-        known: Reservation,
-        settled: Reservation,
-    ) -> None:
-        """What a new status means for the partner's Session, promise, and the clock."""
-        if settled.status is ReservationStatus.USED:
-            return  # its transaction takes the promise, the Session and the tariff
-        store, ordered = self._store.party(party).reservations, settled.ordered
-        if settled.status is ReservationStatus.ACTIVE:
-            store.wait(change, identity, settled.id, settled.expires_at + GRACE)
-            there = await self._fixed(change, party, identity, known, settled)
-            if ordered is not None:
-                # of two that came at once with one id, it means the one that was accepted
-                self._order(change, party, identity, settled.id, ordered)
-                await self._sessions.begin(change, party, settled, there, self._now())
-            return
-        store.wait(change, identity, settled.id, None)
-        store.drop_site(change, identity, settled.id)
-        if ordered is not None:
-            self._promises.released(change, party, identity, settled)
-            await self._sessions.end(change, party, identity, settled, self._now())
-
-    async def _fixed(
-        self,
-        change: Change,
-        party: Party,
-        identity: str,
-        known: Reservation,
-        settled: Reservation,
-    ) -> Choice | None:
-        """Fix what it is priced by, "as at the start": once, unless it is moved to another EVSE."""
-        store = self._store.party(party)
-        kept = await store.reservations.site(identity, settled.id)
-        if kept is not None and known.evse_id == settled.evse_id:
-            return msgspec.convert(kept, Choice)
-        binding = await self._binding(party, identity, settled)
-        there = None if binding is None else await self._sites.there(party, binding)
-        if there is not None:
-            store.reservations.put_site(change, identity, settled.id, there)
-        return there
-
-    async def _binding(
-        self, party: Party, identity: str, reservation: Reservation
-    ) -> EvseBinding | None:
-        """Which EVSE it is for; None where the station chooses."""
-        ordered = reservation.ordered
-        if ordered is not None:
-            return EvseBinding(ordered.location_id, ordered.evse_uid)
-        bound = await self._store.party(party).stations.load(identity)
-        found = bound.get(f"binding:{reservation.evse_id}")
-        return None if found is None else msgspec.convert(found, EvseBinding)
-
-    def _order(
-        self, change: Change, party: Party, identity: str, number: int, ordered: Ordered
-    ) -> None:
-        reservations = self._store.party(party).reservations
-        partner, sender, id_ = ordered.partner_id, ordered.sender, ordered.reservation_id
-        reservations.order(change, partner, sender, id_, (identity, number))
-
     async def _all(self, party: Party, identity: str) -> list[Reservation]:
         now = self._now()
         stored = await self._store.party(party).reservations.all(identity)
-        return [_read(document).as_of(now) for document in stored]
+        return [read(document).as_of(now) for document in stored]
 
     async def _get(self, party: Party, identity: str, reservation_id: int) -> Reservation | None:
         document = await self._store.party(party).reservations.get(identity, reservation_id)
-        return None if document is None else _read(document)
+        return None if document is None else read(document)
 
     async def _forget_oldest(self, change: Change, party: Party, identity: str) -> None:
         reservations = self._store.party(party).reservations
@@ -438,7 +333,3 @@ def _owner(token: Mapping[str, Any]) -> tuple[str, str]:
 def new_number() -> int:
     """A number for a station: not guessable, and no partner's."""
     return secrets.randbelow(2**31 - 1) + 1
-
-
-def _read(document: dict[str, Any]) -> Reservation:
-    return msgspec.convert(document, Reservation)

@@ -87,7 +87,7 @@ class ReservationSessions:
             "location_id": ordered.location_id,
             "evse_uid": ordered.evse_uid,
             "connector_id": ordered.connector_id,
-            "currency": self._currency(party, reservation, ordered, there),
+            "currency": self._currency(party, ordered, there),
             "status": SessionStatus.RESERVATION.value,
             "last_updated": to_text(now),
         }
@@ -170,9 +170,7 @@ class ReservationSessions:
             return None
         return _Unused(run.transaction, run.site, price(run.tariff, usage))
 
-    def _currency(
-        self, party: Party, reservation: Reservation, ordered: Ordered, there: Choice | None
-    ) -> str:
+    def _currency(self, party: Party, ordered: Ordered, there: Choice | None) -> str:
         if there is None:
             return ordered.currency
         site = self._sites.site(party, there)

@@ -4,13 +4,13 @@
 (mod_tariffs TariffRestrictions), and the transaction goes on with its Session, its time and its
 tariff: the CDR's are those of "the moment in time the underlying session was started" (mod_cdrs),
 which with a reservation is the start of that. It leads to one transaction, and only whoever it was
-made for pays for its time. Not every station names it: "when the idTag matches" it is used all the
-same (1.6, 5.13).
+made for pays for its time. Not every station names it: "when the incoming idTag or the parent idTag
+match" it is used all the same (1.6, 5.13).
 """
 
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import structlog
@@ -27,8 +27,8 @@ from gateway.domain.reservations import (
 from gateway.domain.transactions import Transaction
 from gateway.services.billing.sites import Choice, Sites, running
 from gateway.services.charging.remote_starts import GRACE
+from gateway.services.reservations.settling import read
 from gateway.services.stations.station_state import RunningTransaction, StationState
-from gateway.services.transactions.story import with_new_ids
 from gateway.store import Conflict, Store, StoreError
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class ReservationUse:
                 await self.placed(state, run)
                 return
         if any(_is_continued(one, run.transaction) for one in known):
-            run.transaction = with_new_ids(run.transaction)
+            run.transaction = run.transaction.in_session(str(uuid.uuid4()))
 
     async def placed(self, state: StationState, run: RunningTransaction) -> bool:
         """Fix where it takes place, with what was there at its start; True if that is known."""
@@ -87,7 +87,7 @@ class ReservationUse:
 
     async def _all(self, state: StationState) -> list[Reservation]:
         stored = await self._store.party(state.party).reservations.all(state.identity)
-        return [msgspec.convert(document, Reservation) for document in stored]
+        return [read(document) for document in stored]
 
     async def _taken(
         self, state: StationState, transaction: Transaction, reservation_id: int
@@ -96,9 +96,9 @@ class ReservationUse:
         store = self._store.party(state.party)
         for _ in range(_ATTEMPTS):
             before = await store.reservations.get(state.identity, reservation_id)
-            if before is None or not _fitting([_read(before)], transaction):
+            if before is None or not _fitting([read(before)], transaction):
                 return None
-            used = _read(before).used(transaction.started_at, self._now())
+            used = read(before).used(transaction.started_at, self._now())
             change = store.change(state.fence)
             after = msgspec.to_builtins(used)
             store.reservations.replace(change, state.identity, reservation_id, before, after)
@@ -108,10 +108,6 @@ class ReservationUse:
                 continue
             return used
         raise StoreError(f"reservation {reservation_id} of {state.identity!r} changes all the time")
-
-
-def _read(document: dict[str, Any]) -> Reservation:
-    return msgspec.convert(document, Reservation)
 
 
 def _fitting(known: Sequence[Reservation], transaction: Transaction) -> list[Reservation]:

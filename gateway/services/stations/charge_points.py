@@ -87,7 +87,26 @@ class ChargePoints:
         station: Station,
         certificate: PresentedCertificate | None = None,
     ) -> StationState:
-        """Take a new epoch: the newest authenticated connection wins, the old one ends quietly."""
+        """Take a new epoch: the newest authenticated connection wins, the old one ends quietly.
+
+        Whoever has the charge point in hand meanwhile is no connection, and does not win.
+        """
+        try:
+            return await self._connect(record, protocol, remote, station, certificate)
+        except Fenced:
+            route = await self._store.party(record.party).stations.route(record.identity)
+            if route is not None and route.protocol:
+                raise
+            return await self._connect(record, protocol, remote, station, certificate)
+
+    async def _connect(
+        self,
+        record: ChargePointRecord,
+        protocol: str,
+        remote: str,
+        station: Station,
+        certificate: PresentedCertificate | None,
+    ) -> StationState:
         party = self._store.party(record.party)
         now = self._now()
         epoch, fields = await party.stations.connect(

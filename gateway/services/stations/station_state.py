@@ -6,6 +6,7 @@ costs no read. The next connection, here or elsewhere, starts from the store.
 
 import asyncio
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ from gateway.domain.reservations import Reserved
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import Authorization, AuthorizationStatus
 from gateway.domain.transactions import Transaction
+from gateway.services.transaction_log import Entry
 from gateway.store import Fence
 
 STATION = 0  # EVSE id of the station itself
@@ -55,16 +57,16 @@ class RunningTransaction:
     site_kept: bool = False
     told_cost: Decimal | None = None  # what its station was told last
     use: MeteredUse | None = None  # None: to be made anew from its log
-    unread: list[Any] = field(default_factory=list)  # what the use has not been told yet
+    unread: list[Entry] = field(default_factory=list)  # what the use has not been told yet
     evidence: Evidence = NOTHING_SIGNED  # known once it is to be billed
+    kept_session: Mapping[str, Any] | None = None  # as the store has it, once it has ended
+    entries: int = 0
+    reserved: Reserved | None = None
 
     def forget_use(self) -> None:
         """What is known of its use is not so, or may not be: the next bill makes it anew."""
         self.use = None
         self.unread.clear()
-
-    entries: int = 0
-    reserved: Reserved | None = None
 
 
 @dataclass(slots=True)

@@ -56,6 +56,10 @@ class StatusService:
 
         Raises `StoreUnavailable` or `Fenced`; the cache is only kept when the commit succeeded.
         """
+        async with state.steps:  # it may turn transactions, which others may be ending just now
+            await self._taken(state, event)
+
+    async def _taken(self, state: StationState, event: ConnectorStatusReported) -> None:
         at = event.at or self._now()
         known = state.evses.get(event.evse_id)
         before = known.connectors.get(event.connector_id) if known else None

@@ -4,7 +4,7 @@ Each of these is one atomic change, fenced by the connection's epoch; the cache 
 follows only when it was committed.
 """
 
-from collections import OrderedDict
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ import structlog
 
 from gateway.domain import flags
 from gateway.domain.events import TransactionReported
+from gateway.domain.metering.plausibility import is_ahead
 from gateway.domain.pricing import Bill
 from gateway.domain.transactions import Transaction
 from gateway.services.access.tokens_in_use import TokensInUse
@@ -22,20 +23,16 @@ from gateway.services.billing.running_use import is_beyond_power
 from gateway.services.reservations.use import ReservationUse
 from gateway.services.stations.evse_publisher import EvsePublisher
 from gateway.services.stations.station_state import STATION, RunningTransaction, StationState
-from gateway.services.transactions import story
-from gateway.services.transactions.heard import HeardEvents
-from gateway.services.transactions.log import Entry, decoded, encoded, unhurried
-from gateway.services.transactions.retelling import retold
-from gateway.store import Change, Fence, Store, Transactions
+from gateway.services.transaction_log import Entry
+from gateway.services.transactions import clocks, holders
+from gateway.services.transactions.logs import TransactionLogs, keep
+from gateway.store import Change, Store, Transactions
 
 log = structlog.get_logger(__name__)
 
 # The members of a transaction that events change (2.x) beside those that meter readings do.
 _EVENTS_CHANGE = ("meter_start_wh", "sequence", "in_order")
-MOST_ENTRIES = 20_000  # in the log of one transaction
 MOST_PLACELESS = 50  # open transactions of one station that has not said where
-_RETOLD = 10_000  # transactions of which is known when they were retold
-_AHEAD = timedelta(days=1)  # of our clock, by which no station's clock can be right
 _ID_LENGTH = 8  # of what tells two transactions with one id apart
 
 
@@ -60,8 +57,7 @@ class TransactionBook:
         self._tokens_in_use = TokensInUse(store)
         self._now = now
         self._wait = timedelta(seconds=wait)
-        self._retold: OrderedDict[tuple[Fence, str], float] = OrderedDict()
-        self.heard = HeardEvents(self.log)
+        self.logs = TransactionLogs(store, billing, now)
 
     async def find(self, state: StationState, transaction_id: str) -> RunningTransaction | None:
         """From the cache, else an ended one from the store; only this charge point's (S5)."""
@@ -74,59 +70,30 @@ class TransactionBook:
             return None
         return await self._billing.sites.restore(state, msgspec.convert(document, Transaction))
 
-    async def log(self, state: StationState, transaction_id: str) -> list[Entry]:
-        """Everything that was said of a transaction, as it came."""
-        party = self._store.party(state.party)
-        kept = await party.transactions.readings(state.identity, transaction_id)
-        return [decoded(one) async for one in unhurried(kept)]
-
-    async def retold(
-        self, state: StationState, run: RunningTransaction, *more: Entry, whole: bool = False
-    ) -> Transaction:
-        """The record made anew from the log and what comes now."""
-        log = await self.log(state, run.transaction.id)
-        again = await retold(run.transaction, [*log, *more], whole=whole)
-        run.forget_use()
-        key = (state.fence, run.transaction.session_id)
-        self._retold[key] = self._billing.elapsed()
-        self._retold.move_to_end(key)
-        if len(self._retold) > _RETOLD:
-            self._retold.popitem(last=False)
-        return again
-
-    def retelling_due(self, state: StationState, run: RunningTransaction) -> bool:
-        """Whether to tell it again now: a backlog out of turn must not cost its square."""
-        at = self._retold.get((state.fence, run.transaction.session_id))
-        return at is None or self._billing.elapsed() - at >= self._billing.session_interval
-
-    def retelling_at(self) -> datetime:
-        """When one that was retold just now may be retold again."""
-        return self._now() + timedelta(seconds=self._billing.session_interval)
-
-    def is_full(self, run: RunningTransaction) -> bool:
-        """Whether its log takes nothing more."""
-        return run.entries >= MOST_ENTRIES
-
-    def bounded(self, run: RunningTransaction) -> Transaction:
-        """The record of a transaction whose log is full: what comes is only added to the record.
-
-        It is held, because nobody can tell it again.
-        """
-        transaction = run.transaction
-        if not transaction.logged or not self.is_full(run):
-            return transaction
-        log.warning(
-            "too many events", charge_point=transaction.identity, transaction=transaction.id
-        )
-        return replace(transaction.flagged(flags.TOO_MANY_EVENTS), logged=False, in_order=True)
-
     def timed(self, transaction: Transaction, event: TransactionReported) -> Transaction:
         """With what the station's clock shows as it tells of its start or end."""
-        return story.timed(transaction, event, self._now())
+        return clocks.timed(transaction, event, self._now())
 
     def due_at(self) -> datetime:
         """When what is missing from now on is given up."""
         return self._now() + self._wait
+
+    def put(self, state: StationState, change: Change, transaction: Transaction) -> None:
+        """Record a transaction and give it its place in the lists: at its start and its end."""
+        transactions = self._store.party(state.party).transactions
+        transactions.put(
+            change,
+            state.identity,
+            transaction.id,
+            transaction,
+            is_open=transaction.is_open,
+            started=transaction.started_at,
+        )
+        transactions.wait(change, state.identity, transaction.id, transaction.due_at)
+        held_since = self._now() if transaction.is_held else None
+        transactions.hold(change, state.identity, transaction.id, held_since)
+        transactions.put_session(change, transaction.session_id, state.identity, transaction.id)
+        self._tokens_in_use.note(state, change, transaction)
 
     # --- a running one --------------------------------------------------------------------
 
@@ -147,8 +114,8 @@ class TransactionBook:
         before = self._superseded(state, change, run)
         state.open[run.transaction.id] = run
         self._billing.sites.snapshot(change, state, run)
-        self._put(state, change, run.transaction)
-        _keep(self._store.party(state.party).transactions, change, run, entries)
+        self.put(state, change, run.transaction)
+        keep(self._store.party(state.party).transactions, change, run, entries)
         self._billing.session(change, state.party, run)
         published = dict(state.published)
         self._publisher.refresh(state, (run.transaction.evse_id,), change)
@@ -185,7 +152,7 @@ class TransactionBook:
         transactions = self._store.party(state.party).transactions
         transactions.update(change, state.identity, transaction.id, transaction)
         self._tokens_in_use.note(state, change, transaction)
-        _keep(transactions, change, run, entries)
+        keep(transactions, change, run, entries)
         return self._billing.session(change, state.party, run)
 
     def progressed(
@@ -204,13 +171,13 @@ class TransactionBook:
         if transaction.sequence is not None or not transaction.in_order:
             progress |= {name: getattr(transaction, name) for name in _EVENTS_CHANGE}
         transactions.progress(change, transaction.identity, transaction.id, progress)
-        _keep(transactions, change, run, entries)
+        keep(transactions, change, run, entries)
 
     async def follow(
         self, state: StationState, run: RunningTransaction, before: Transaction | None
     ) -> bool:
         """See to a holder or a place that is another than before; True if it has a new site."""
-        if before is not None and story.changed_hands(before, run.transaction):
+        if before is not None and holders.changed_hands(before, run.transaction):
             await self._withdraw(state, run, before)
         if before is None or _place(before) != _place(run.transaction):
             return await self.placed(state, run)
@@ -225,7 +192,7 @@ class TransactionBook:
         self._billing.withdraw(
             change, state.party, RunningTransaction(before, run.site, run.tariff)
         )
-        run.transaction = story.with_new_ids(run.transaction)
+        run.transaction = run.transaction.in_session(str(uuid.uuid4()))
         run.reserved, run.site_kept = None, False  # nor was the reservation made for who pays now
         run.forget_use()
         session_id = run.transaction.session_id
@@ -241,7 +208,7 @@ class TransactionBook:
         party = self._store.party(state.party)
         change = party.change(state.fence)
         await party.transactions.make_room(change, state.identity, old.id, moved.id)
-        self._put(state, change, moved)
+        self.put(state, change, moved)
         await self._store.commit(change)
         log.warning("transaction id used again", charge_point=state.identity, transaction=old.id)
         if state.open.pop(old.id, None) is not None:
@@ -266,9 +233,9 @@ class TransactionBook:
         await self.reserved(state, run)
         if run.site is None and not await self.placed(state, run):
             run.transaction = run.transaction.flagged(flags.NO_LOCATION)
-        if self._is_ahead(run.transaction):
+        if is_ahead(run.transaction.latest_at, self._now()):
             run.transaction = run.transaction.flagged(flags.CLOCK_WRONG)
-        if story.jumped(run.transaction):
+        if clocks.jumped(run.transaction):
             run.transaction = run.transaction.flagged(flags.CLOCK_JUMPED)
         run.transaction = replace(run.transaction, due_at=wait_until)
         await self._billing.caught_up(state, run, entries)
@@ -284,9 +251,9 @@ class TransactionBook:
         bill = self._billing.session(change, state.party, run)
         if cdr is not None:
             self._billing.put_cdr(change, state.party, run, cdr)
-        self._put(state, change, run.transaction)
+        self.put(state, change, run.transaction)
         transactions = self._store.party(state.party).transactions
-        _keep(transactions, change, run, entries)
+        keep(transactions, change, run, entries)
         if orphan is not None:
             transactions.take_orphan(change, state.identity, orphan)
         was_open = state.open.pop(transaction.id, None)
@@ -310,12 +277,14 @@ class TransactionBook:
         transaction: Transaction,
         *entries: Entry,
     ) -> None:
-        """Keep what was said of an ended transaction that still waits; it is told again later."""
+        """Keep what was said of a transaction that waits to be told again; nothing is billed."""
         change = self._store.party(state.party).change(state.fence)
         transactions = self._store.party(state.party).transactions
         transactions.update(change, state.identity, transaction.id, transaction)
         transactions.wait(change, state.identity, transaction.id, transaction.due_at)
-        _keep(transactions, change, run, entries)
+        if transaction.due_at is not None:  # it was held perhaps; when it is told again it may be
+            transactions.hold(change, state.identity, transaction.id, None)
+        keep(transactions, change, run, entries)
         await self._store.commit(change)
 
     async def take_promise(
@@ -326,7 +295,7 @@ class TransactionBook:
             return
         remote_starts = self._store.party(state.party).remote_starts
         for key, promise in await remote_starts.list(state.identity):
-            if story.led_to(promise, transaction):
+            if holders.led_to(promise, transaction):
                 remote_starts.take(change, state.identity, key)
 
     # --- inside ---------------------------------------------------------------------------
@@ -370,28 +339,6 @@ class TransactionBook:
         stations = self._store.party(state.party).stations
         stations.put(change, state.identity, f"evse:{evse_id}", after)
 
-    def _put(
-        self,
-        state: StationState,
-        change: Change,
-        transaction: Transaction,
-    ) -> None:
-        """Record a transaction and give it its place in the lists: at its start and its end."""
-        transactions = self._store.party(state.party).transactions
-        transactions.put(
-            change,
-            state.identity,
-            transaction.id,
-            transaction,
-            is_open=transaction.is_open,
-            started=transaction.started_at,
-        )
-        transactions.wait(change, state.identity, transaction.id, transaction.due_at)
-        held_since = self._now() if transaction.is_held else None
-        transactions.hold(change, state.identity, transaction.id, held_since)
-        transactions.put_session(change, transaction.session_id, state.identity, transaction.id)
-        self._tokens_in_use.note(state, change, transaction)
-
     def _judged(self, transaction: Transaction, *, billed: bool) -> Transaction:
         """With whether it is billed. One that is held is never without a reason."""
         transaction = replace(transaction.unflagged(flags.NOT_PRICED), billed=billed)
@@ -399,9 +346,6 @@ class TransactionBook:
         if held and not self._billing.held_by(transaction):
             return transaction.flagged(flags.NOT_PRICED)
         return transaction
-
-    def _is_ahead(self, transaction: Transaction) -> bool:
-        return transaction.latest_at > self._now() + _AHEAD
 
     def _tell(self, state: StationState, transaction: Transaction) -> None:
         """Log what an operator may have to see to."""
@@ -424,21 +368,6 @@ def _over(run: RunningTransaction, state: StationState) -> list[RunningTransacti
     most = MOST_PLACELESS if evse_id == STATION else 1
     begun = sorted([*others, run], key=lambda one: one.transaction.started_at)
     return begun[:-most]
-
-
-def _keep(
-    transactions: Transactions,
-    change: Change,
-    run: RunningTransaction,
-    entries: Sequence[Entry],
-) -> None:
-    """Add what was said to a transaction's log, unless that is full."""
-    transaction = run.transaction
-    if flags.TOO_MANY_EVENTS in transaction.flags:
-        return
-    kept = [encoded(entry) for entry in entries]
-    transactions.add_readings(change, transaction.identity, transaction.id, kept)
-    run.entries += len(kept)
 
 
 def _place(transaction: Transaction) -> tuple[int, int | None]:

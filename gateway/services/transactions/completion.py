@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 from gateway.domain.party import Party
 from gateway.domain.transactions import UnknownTransaction
 from gateway.services.ports import CallTimeout, UnknownChargePoint
+from gateway.services.transactions.held_list import HeldList
 from gateway.services.transactions.stale import StaleTransactions
 from gateway.store import BusRefused, Fenced, Lease, Store, StoreError
 
@@ -42,6 +43,7 @@ class Completion:
         self._stale = stale
         self._parties = parties
         self._now = now
+        self._held_list = HeldList(store)
         self._lease: Lease | None = None
         self._again: dict[tuple[Party, str, str], datetime] = {}
         self._task: asyncio.Task[None] | None = None
@@ -71,6 +73,7 @@ class Completion:
                 if self._again.get((party, identity, id_), now) > now:
                     continue
                 settled += await self._settled(party, identity, id_, now)
+            await self._held_list.complete(party)
         return settled
 
     async def _run(self) -> None:

@@ -20,10 +20,11 @@ from gateway.services.access.authorization import AuthorizationService
 from gateway.services.billing.billing import Billing
 from gateway.services.billing.running_use import heard
 from gateway.services.stations.station_state import RunningTransaction, StationState
-from gateway.services.transactions import story
+from gateway.services.transaction_log import Told
+from gateway.services.transactions import holders, story
 from gateway.services.transactions.book import TransactionBook
 from gateway.services.transactions.late_words import LateWords
-from gateway.services.transactions.log import Told
+from gateway.services.transactions.logs import bounded, is_full
 from gateway.services.transactions.undoing import UndoneOnFailure
 from gateway.store import Store
 
@@ -87,7 +88,7 @@ class TransactionEvents:
         if not sequence.counts and sequence.is_newer(event.at, event.seq_no):
             return None
         async with state.steps:
-            return await self._book.heard.told(state, known, event)
+            return await self._book.logs.heard.told(state, known, event)
 
     async def _authorized_by(
         self, state: StationState, event: TransactionReported, known: Transaction | None
@@ -99,9 +100,9 @@ class TransactionEvents:
                 return None
             promised = await self._promised(state, event)
             return None if promised is None else await self._authorization.promised(state, promised)
-        if known is not None and billable and story.same_token(known, event.token):
-            return self._authorization.told(story.decided(known))
-        if known is not None and known.token is not None and story.stops(event):
+        if known is not None and billable and holders.same_token(known, event.token):
+            return self._authorization.told(holders.decided(known))
+        if known is not None and known.token is not None and holders.stops(event):
             return await self._authorization.authorize(state, event.token, event.evse_id)
         return await self._authorization.for_start(
             state, event.token, event.evse_id, await self._promised(state, event)
@@ -133,16 +134,16 @@ class TransactionEvents:
             return self._answered(run, event, told.authorization, None)
         if before is not None and self._can_wait(state, run, event):
             aside = story.set_aside(before, event)
-            due_at = aside.due_at or self._book.retelling_at()
+            due_at = aside.due_at or self._book.logs.retelling_at()
             await self._book.amend(state, run, replace(aside, due_at=due_at), told)
-            self._book.heard.note(state, aside, told)
+            self._book.logs.heard.note(state, aside, told)
             return self._answered(run, event, told.authorization, None)
         with UndoneOnFailure(run, before):
-            run.transaction = self._book.timed(self._book.bounded(run), event)
-            run.transaction = await self._next(state, run, before, told)
+            run.transaction = self._book.timed(bounded(run), event)
+            run.transaction = await self._next(state, run, told)
             placed = await self._book.follow(state, run, before)
             bill = await self._kept(state, run, before, told, placed=placed)
-        self._book.heard.note(state, run.transaction, told)
+        self._book.logs.heard.note(state, run.transaction, told)
         return self._answered(run, event, told.authorization, bill)
 
     def _can_wait(
@@ -154,26 +155,24 @@ class TransactionEvents:
         is told now and then.
         """
         known = run.transaction
-        if known.is_open or known.sequence is None or not known.logged or self._book.is_full(run):
+        if known.is_open or known.sequence is None or not known.logged or is_full(run):
             return False
         settled = known.sequence.hearing(event.seq_no, event.at, event.phase).settled
         if settled and not known.sequence.settled:
             return False
-        if not self._book.retelling_due(state, run):
+        if not self._book.logs.retelling_due(state, run):
             return True
         return known.due_at is not None and not settled and story.only_metered(known, event)
 
-    async def _next(
-        self, state: StationState, run: RunningTransaction, before: Transaction | None, told: Told
-    ) -> Transaction:
+    async def _next(self, state: StationState, run: RunningTransaction, told: Told) -> Transaction:
         """The record with this event."""
         transaction, event = run.transaction, told.event
         if story.told_in_turn(transaction, event):
             return self._added(transaction, told)
         ends = event.phase is TransactionPhase.ENDED
-        if transaction.is_open and not ends and not self._book.retelling_due(state, run):
+        if transaction.is_open and not ends and not self._book.logs.retelling_due(state, run):
             return story.set_aside(transaction, event)
-        return await self._book.retold(state, run, told)
+        return await self._book.logs.retold(state, run, told)
 
     def _added(self, transaction: Transaction, told: Told) -> Transaction:
         event = told.event
@@ -197,14 +196,25 @@ class TransactionEvents:
         transaction = run.transaction
         if not transaction.is_open:
             return await self._ended(state, run, before, told)
-        opening = placed or before is None or before.evse_id != transaction.evse_id
-        party = self._store.party(state.party)
-        change = party.change(state.fence)
-        if opening:
+        if placed or before is None or before.evse_id != transaction.evse_id:
+            change = self._store.party(state.party).change(state.fence)
             await self._book.open(state, change, run, (told,))
             return None
-        filled_up = before is not None and before.logged is not transaction.logged
-        quiet = story.only_metered(before, told.event) and not filled_up
+        return await self._updated(state, run, before, told)
+
+    async def _updated(
+        self, state: StationState, run: RunningTransaction, before: Transaction, told: Told
+    ) -> Bill | None:
+        transaction, event = run.transaction, told.event
+        identified = event.token is not None or event.remote_start_id is not None
+        if not transaction.in_order and not identified and not self._billing.session_due(run):
+            # it is told again before there is anything new to bill
+            await self._book.amend(state, run, transaction, told)
+            return None
+        party = self._store.party(state.party)
+        change = party.change(state.fence)
+        filled_up = before.logged is not transaction.logged
+        quiet = story.only_metered(before, event) and not filled_up
         if quiet and not self._billing.session_due(run):
             heard(run, (told,))
             self._book.progressed(party.transactions, change, run, (told,))
@@ -214,7 +224,7 @@ class TransactionEvents:
         bill = self._book.write(state, change, run, (told,))
         if not run.site_kept:
             self._billing.sites.snapshot(change, state, run)
-        if told.event.token is not None or told.event.remote_start_id is not None:
+        if identified:
             await self._book.take_promise(state, change, run.transaction)
             # it may be the Session of a reservation from now on
             session_id = run.transaction.session_id

@@ -11,7 +11,7 @@ from gateway.domain.events import TransactionReported
 from gateway.domain.tokens import Authorization
 from gateway.domain.transactions import Transaction
 from gateway.services.stations.station_state import StationState
-from gateway.services.transactions.log import Entry, Told, digest, unhurried
+from gateway.services.transaction_log import Entry, Told, digest, unhurried
 from gateway.store import Fence
 
 MOST = 200_000  # digests, over all transactions of this node

@@ -11,7 +11,7 @@ from gateway.domain.metering.plausibility import contradict
 from gateway.domain.sequence import Sequence
 from gateway.domain.tokens import AuthMethod
 from gateway.domain.transactions import Transaction, TransactionState
-from gateway.services.transactions.log import (
+from gateway.services.transaction_log import (
     Entry,
     Switched,
     Told,
@@ -37,7 +37,7 @@ async def retold(
     if is_over:
         return again.unflagged(flags.END_MISSING)
     if not transaction.is_open:  # closed without an end of its own
-        return ended(again, again.energy.last_at or again.started_at, None)
+        return ended(again, again.energy.read_at or again.started_at, None)
     return again
 
 

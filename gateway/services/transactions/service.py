@@ -24,16 +24,17 @@ from gateway.domain.tokens import Authorization, TokenRef
 from gateway.domain.transactions import Effect, Step, Transaction, UnknownTransaction, effect_on
 from gateway.services.access.authorization import INVALID, AuthorizationService
 from gateway.services.billing.billing import Billing
-from gateway.services.billing.corrections import BillDecisions
 from gateway.services.billing.running_use import heard
 from gateway.services.billing.sites import running
 from gateway.services.stations.evse_publisher import EvsePublisher
 from gateway.services.stations.station_state import RunningTransaction, StationState
-from gateway.services.transactions import story
+from gateway.services.transaction_log import Entry, Switched
+from gateway.services.transactions import clocks, holders, story
 from gateway.services.transactions.book import TransactionBook
+from gateway.services.transactions.corrections import BillDecisions
 from gateway.services.transactions.events import TransactionAnswer, TransactionEvents
 from gateway.services.transactions.late_words import LateWords
-from gateway.services.transactions.log import Entry, Switched
+from gateway.services.transactions.logs import bounded, is_full
 from gateway.services.transactions.undoing import UndoneOnFailure
 from gateway.store import Change, Conflict, Store
 
@@ -102,7 +103,7 @@ class TransactionService:
         # Never 0, fits 32 bits signed, not guessable (ocpp-rules 13).
         transaction_id = str(secrets.randbelow(2**31 - 1) + 1)
         started = story.started(state.identity, transaction_id, event, authorization)
-        seen_ahead = story.seen_ahead(event.at, self._now())
+        seen_ahead = clocks.seen_ahead(event.at, self._now())
         run = running(replace(started, ahead_at_start=seen_ahead), site)
         change = party.change(state.fence)
         party.transactions.claim_start(change, state.identity, key, transaction_id)
@@ -121,7 +122,7 @@ class TransactionService:
         if run is None:
             return StartAnswer(transaction_id, INVALID)
         await self._reunited(state, run)
-        known = self._authorization.told(story.decided(run.transaction))
+        known = self._authorization.told(holders.decided(run.transaction))
         return StartAnswer(transaction_id, known)
 
     async def _reunited(self, state: StationState, run: RunningTransaction) -> None:
@@ -182,9 +183,9 @@ class TransactionService:
             ):
                 run.transaction = story.stopped(run.transaction, event)
             else:
-                run.transaction = await self._book.retold(state, run, *event.readings, event)
+                run.transaction = await self._book.logs.retold(state, run, *event.readings, event)
             if orphan is None:
-                seen_ahead = story.seen_ahead(event.at, self._now())
+                seen_ahead = clocks.seen_ahead(event.at, self._now())
                 run.transaction = replace(run.transaction, ahead_at_end=seen_ahead)
             until = self._now() + self._grace if self._may_be_incomplete(run, event) else None
             entries: list[Entry] = [*event.readings, event]
@@ -195,7 +196,7 @@ class TransactionService:
 
         Stations that were offline do not always queue them before the stop.
         """
-        replayed = self._now() - event.at > story.REPLAYED
+        replayed = self._now() - event.at > clocks.REPLAYED
         return replayed and run.transaction.logged and bool(self._grace)
 
     async def _orphaned(self, state: StationState, event: TransactionStopped) -> None:
@@ -225,9 +226,9 @@ class TransactionService:
         if (
             run is not None
             and run.transaction.billable
-            and story.same_token(run.transaction, token)
+            and holders.same_token(run.transaction, token)
         ):
-            return self._authorization.told(story.decided(run.transaction), at)
+            return self._authorization.told(holders.decided(run.transaction), at)
         return await self._authorization.authorize(state, token)
 
     async def metered(self, state: StationState, event: MeterReported) -> None:
@@ -244,11 +245,11 @@ class TransactionService:
     ) -> None:
         before, readings = run.transaction, event.readings
         with UndoneOnFailure(run, before):
-            run.transaction = now = self._book.bounded(run)
+            run.transaction = now = bounded(run)
             if not now.logged or story.readings_in_turn(now, readings):
                 run.transaction = story.metered(now, readings)
-            elif self._book.retelling_due(state, run):
-                run.transaction = await self._book.retold(state, run, *readings)
+            elif self._book.logs.retelling_due(state, run):
+                run.transaction = await self._book.logs.retold(state, run, *readings)
             else:
                 run.transaction = replace(before, in_order=False)
             party = self._store.party(state.party)
@@ -272,7 +273,7 @@ class TransactionService:
         run = await self._book.find(state, event.transaction_id) if event.transaction_id else None
         known = run.transaction if run else None
         ended_at = known.stopped_at if known and known.due_at and known.logged else None
-        full = run is not None and self._book.is_full(run)
+        full = run is not None and is_full(run)
         if (
             run is None
             or known is None
@@ -317,7 +318,7 @@ class TransactionService:
             return
         with UndoneOnFailure(run, before):
             if before.logged and (not before.in_order or not before.is_open):
-                run.transaction = await self._book.retold(state, run, whole=True)
+                run.transaction = await self._book.logs.retold(state, run, whole=True)
                 await self._book.follow(state, run, before)
             sequence = run.transaction.sequence
             if before.is_open:
@@ -342,7 +343,7 @@ class TransactionService:
             if transaction.sequence is not None:  # 2.x says it in its events
                 continue
             switch = Switched(at, charging)
-            now = self._book.bounded(run)
+            now = bounded(run)
             if not now.logged or story.switch_in_turn(now, at):
                 run.transaction = story.switched(now, charging, at)
             else:

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from gateway import exact_json
-from gateway.domain.bills.decisions import Correction
+from gateway.domain.bills.decisions import ANY, Correction, Meant
 from gateway.domain.charge_points import ChargePointRecord
 from gateway.domain.transactions import Transaction, UnknownTransaction
-from gateway.services.billing.corrections import NotPossible
+from gateway.services.billing.credits import NotPossible
 from gateway.services.ports import CallTimeout, UnknownChargePoint
 from gateway.services.stations.charge_points import ChargePoints
 from gateway.services.stations.registered import registered
@@ -65,9 +65,19 @@ class StaleTransactions:
         """What was waited for has not come."""
         await self._act("settle", identity, transaction_id, {})
 
-    async def release(self, identity: str, transaction_id: str, remark: str | None) -> Document:
-        """Bill a held transaction by what the station has said."""
-        return await self._act("release", identity, transaction_id, {"remark": remark})
+    async def release(
+        self,
+        identity: str,
+        transaction_id: str,
+        remark: str | None,
+        meant: Meant = ANY,
+    ) -> Document:
+        """Bill a held transaction by what the station has said.
+
+        What is not `meant`, here and below, is unknown.
+        """
+        given = {"remark": remark, "meant": meant}
+        return await self._act("release", identity, transaction_id, _plain(given))
 
     async def correct(
         self,
@@ -76,14 +86,27 @@ class StaleTransactions:
         correction: Correction,
         remark: str | None,
         cdr_id: str | None = None,
+        meant: Meant = ANY,
     ) -> Document:
         """Bill a transaction by what the operator says: a held one, or with `cdr_id` that CDR."""
-        given = {"correction": correction, "remark": remark, "cdr_id": cdr_id}
+        given = {
+            "correction": correction,
+            "remark": remark,
+            "cdr_id": cdr_id,
+            "meant": meant,
+        }
         return await self._act("correct", identity, transaction_id, _plain(given))
 
-    async def void(self, identity: str, transaction_id: str, remark: str | None) -> Document:
+    async def void(
+        self,
+        identity: str,
+        transaction_id: str,
+        remark: str | None,
+        meant: Meant = ANY,
+    ) -> Document:
         """Decide that nobody will be billed for a held transaction."""
-        return await self._act("void", identity, transaction_id, {"remark": remark})
+        given = {"remark": remark, "meant": meant}
+        return await self._act("void", identity, transaction_id, _plain(given))
 
     async def draft(self, identity: str, transaction_id: str) -> Document | None:
         """The CDR of a held transaction as it would be; None if there could be none."""
@@ -151,18 +174,24 @@ class StaleTransactions:
     async def _release(
         self, state: StationState, id_: str, given: Mapping[str, Any]
     ) -> Transaction:
-        return await self._transactions.decisions.release(state, id_, given["remark"])
+        return await self._transactions.decisions.release(
+            state, id_, given["remark"], _meant(given)
+        )
 
     async def _correct(
         self, state: StationState, id_: str, given: Mapping[str, Any]
     ) -> Transaction:
         correction = msgspec.convert(given["correction"], Correction)
         return await self._transactions.decisions.correct(
-            state, id_, correction, given["remark"], given["cdr_id"]
+            state, id_, correction, given["remark"], given["cdr_id"], _meant(given)
         )
 
     async def _void(self, state: StationState, id_: str, given: Mapping[str, Any]) -> Transaction:
-        return await self._transactions.decisions.void(state, id_, given["remark"])
+        return await self._transactions.decisions.void(state, id_, given["remark"], _meant(given))
+
+
+def _meant(given: Mapping[str, Any]) -> Meant:
+    return msgspec.convert(given.get("meant") or {}, Meant)
 
 
 def _plain(value: object) -> Document:

@@ -2,13 +2,12 @@
 
 A record is a function of the set of what was said, taken in turn (`transaction_log.in_turn`):
 what comes in turn is added to it, and after anything else the whole story is told again. Nothing
-here waits or writes; `transaction_book` makes the results durable.
+here waits or writes; `book` makes the results durable.
 """
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from gateway.domain import flags
 from gateway.domain.events import (
@@ -24,26 +23,20 @@ from gateway.domain.metering.phases import Phase
 from gateway.domain.metering.plausibility import (
     JUMP,
     Flow,
-    has_jumped,
     is_unread_at_end,
     is_unread_at_start,
 )
 from gateway.domain.sequence import Sequence
-from gateway.domain.timestamps import FIRST_YEAR
-from gateway.domain.tokens import Authorization, AuthorizationStatus, TokenRef
-from gateway.domain.transactions import TokenSeen, Transaction, TransactionState
-from gateway.services.transactions.log import in_turn
+from gateway.domain.tokens import Authorization
+from gateway.domain.transactions import Transaction, TransactionState
+from gateway.services.transaction_log import in_turn
+from gateway.services.transactions.clocks import believable, read_after
+from gateway.services.transactions.holders import authorized, same_token, vouched
 
 # TransactionEvents that only report a meter (2.0.1 TriggerReasonEnumType).
 _QUIET_TRIGGERS = frozenset({"MeterValuePeriodic", "MeterValueClock"})
 
-# The token of such an event is the one that was presented to stop.
-_STOPPING_TRIGGERS = frozenset({"StopAuthorized"})
-
 _ENERGY = frozenset({Measurand.ENERGY_IMPORT_REGISTER, Measurand.ENERGY_IMPORT_INTERVAL})
-_LONGEST = timedelta(days=31)
-REPLAYED = timedelta(minutes=1)
-"""What is older than this when it is told comes from a station's queue."""
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -72,7 +65,7 @@ def started(
         meter_start_wh=event.meter_start_wh,
         reservation_id=event.reservation_id,
     )
-    return _authorized(begun(transaction, event.at), event.token, authorization)
+    return authorized(begun(transaction, event.at), event.token, authorization)
 
 
 def metered(transaction: Transaction, readings: tuple[Reading, ...]) -> Transaction:
@@ -103,7 +96,7 @@ def turned(transaction: Transaction, charging: ChargingState, at: datetime) -> T
 
 def stopped(transaction: Transaction, event: TransactionStopped) -> Transaction:
     """Take the meter's last word and the readings that came with it."""
-    transaction = _read_after(metered(transaction, event.readings), event.at)
+    transaction = read_after(metered(transaction, event.readings), event.at)
     energy = transaction.energy.stopped(event.meter_stop_wh, event.at)
     last = replace(
         _flagged_by(transaction, energy), energy=energy, meter_stop_wh=event.meter_stop_wh
@@ -188,10 +181,12 @@ def told(
             started_at=event.at,
             phase=transaction.phase.begun_at(event.at) if transaction.phase else None,
         )
-    transaction = _vouched(transaction, event, authorization, whole=whole)
+    transaction = vouched(transaction, event, authorization, whole=whole)
     transaction = metered(transaction, event.readings)
     if event.charging_state is not None:
-        flow = (transaction.flow or Flow()).told(event.charging_state, event.at)
+        flow = (transaction.flow or Flow()).told(
+            event.charging_state, event.at, after=_quiet_since(transaction, event)
+        )
         transaction = replace(switched(transaction, event.charging_state, event.at), flow=flow)
     sequence = transaction.sequence
     if sequence is not None:
@@ -208,6 +203,13 @@ def told(
     if sequence is not None and not sequence.counts:
         return transaction.flagged(flags.NOT_COUNTING)
     return transaction
+
+
+def _quiet_since(transaction: Transaction, event: TransactionReported) -> datetime | None:
+    """When the event before was, if this one only reports a meter, and what there is by the way."""
+    if event.trigger not in _QUIET_TRIGGERS or transaction.sequence is None:
+        return None
+    return transaction.sequence.latest
 
 
 def told_in_turn(transaction: Transaction, event: TransactionReported) -> bool:
@@ -236,60 +238,12 @@ def reuses_id(known: Transaction | None, event: TransactionReported) -> bool:
     return known.sequence.started is not None and event.at != known.started_at
 
 
-def changed_hands(before: Transaction, after: Transaction) -> bool:
-    """Whether another party is billed than was thought before the story was told again."""
-    if before.holder is None or after.holder is None or not before.billable:
-        return False
-    was, now = before.holder, after.holder
-    return (was.partner_id, was.country_code, was.party_id) != (
-        now.partner_id,
-        now.country_code,
-        now.party_id,
-    )
-
-
-def with_new_ids(transaction: Transaction) -> Transaction:
-    """The same under another Session: the one so far was another partner's."""
-    session_id = str(uuid.uuid4())
-    return replace(transaction, session_id=session_id, cdr_id=session_id)
-
-
-def _vouched(
-    transaction: Transaction,
-    event: TransactionReported,
-    authorization: Authorization | None,
-    *,
-    whole: bool,
-) -> Transaction:
-    """Who is billed: the first token that was accepted, and never one that only stops.
-
-    Where no other was ever presented it may be that of the stop, once there is nothing more to
-    come. A second token is noted and not billed, unless it is of the same group or holder.
-    """
-    if authorization is None:
-        return transaction
-    other = event.token is not None and not same_token(transaction, event.token)
-    if stops(event) and (transaction.token is not None or not whole):
-        return transaction
-    if transaction.token is not None and other and not _together(transaction, authorization):
-        transaction = transaction.flagged(flags.TOKEN_CHANGED)
-    return _authorized(transaction, event.token, authorization)
-
-
-def _together(transaction: Transaction, authorization: Authorization) -> bool:
-    one, other = transaction.holder, authorization.holder
-    if one is None or other is None:
-        return False
-    group = authorization.group
-    return one.uid == other.uid or (group is not None and group == one.group_id)
-
-
 # --- both ---------------------------------------------------------------------------------
 
 
 def ended(transaction: Transaction, at: datetime, reason: str | None) -> Transaction:
     """The record of a transaction that is over, before it is billed."""
-    transaction = _read_after(transaction, at)
+    transaction = read_after(transaction, at)
     energy = transaction.energy
     if is_unread_at_start(energy, transaction.started_at, transaction.flow):
         transaction = transaction.flagged(flags.START_UNREAD)
@@ -297,7 +251,7 @@ def ended(transaction: Transaction, at: datetime, reason: str | None) -> Transac
         transaction = transaction.flagged(flags.STOP_UNREAD)
     if energy.unread:
         transaction = transaction.flagged(flags.NO_METER_VALUE)
-    if not _believable(transaction.started_at, at):
+    if not believable(transaction.started_at, at):
         transaction = transaction.flagged(flags.CLOCK_WRONG)
     refused = flags.TOKEN_REFUSED in transaction.flags and not transaction.billable
     if refused and energy.delivered_wh:
@@ -313,43 +267,9 @@ def ended(transaction: Transaction, at: datetime, reason: str | None) -> Transac
     )
 
 
-def seen_ahead(at: datetime, now: datetime) -> int | None:
-    """By how many whole seconds a station's clock shows more than ours, when it tells of `at`.
-
-    None: it is not seen. What is told later than it happened does not show the clock.
-    """
-    return max(0, (at - now) // timedelta(seconds=1)) if now - at <= REPLAYED else None
-
-
-def timed(transaction: Transaction, event: TransactionReported, now: datetime) -> Transaction:
-    """With what the station's clock shows as it tells of the start and the end."""
-    if event.offline:
-        return transaction
-    ahead = seen_ahead(event.at, now)
-    if event.phase is TransactionPhase.STARTED and transaction.ahead_at_start is None:
-        return replace(transaction, ahead_at_start=ahead)
-    if event.phase is TransactionPhase.ENDED and transaction.ahead_at_end is None:
-        return replace(transaction, ahead_at_end=ahead)
-    return transaction
-
-
-def jumped(transaction: Transaction) -> bool:
-    """Whether the clock was ahead of ours at one of start and end, and at the other was not so."""
-    start, end = transaction.ahead_at_start, transaction.ahead_at_end
-    return start is not None and end is not None and has_jumped(start, end)
-
-
-def _read_after(transaction: Transaction, stopped_at: datetime) -> Transaction:
-    """Flagged if the meter was read after the end: its clock, or the station's, has jumped."""
-    last_at = transaction.energy.last_at
-    if last_at is None or last_at - stopped_at <= JUMP:
-        return transaction
-    return transaction.flagged(flags.CLOCK_JUMPED)
-
-
 def closed(transaction: Transaction, why: str) -> Transaction:
     """End one whose own end was never heard, at the last that the meter said."""
-    at = transaction.energy.last_at or transaction.started_at
+    at = transaction.energy.read_at or transaction.started_at
     return ended(transaction.flagged(why), at, None)
 
 
@@ -361,7 +281,7 @@ def _new(identity: str, transaction_id: str, at: datetime) -> Transaction:
         evse_id=0,
         started_at=at,
         session_id=session_id,
-        cdr_id=session_id,  # one id for both: deliveries to a partner keep their order by it
+        cdr_id=session_id,  # as `in_session` has it
         logged=True,
     )
 
@@ -372,21 +292,6 @@ def begun(transaction: Transaction, at: datetime) -> Transaction:
     if transaction.meter_start_wh is not None:
         energy = energy.starting(transaction.meter_start_wh, at)
     return replace(transaction, energy=energy, phase=transaction.phase or Phase(at))
-
-
-def _believable(start: datetime, end: datetime) -> bool:
-    """Whether a station's clock can have been right."""
-    return start.year >= FIRST_YEAR and timedelta(0) <= end - start <= _LONGEST
-
-
-def decided(transaction: Transaction) -> Authorization:
-    """What was decided about the token that charges."""
-    return Authorization(
-        transaction.authorization or AuthorizationStatus.INVALID,
-        transaction.holder,
-        transaction.auth_method,
-        transaction.authorization_reference,
-    )
 
 
 def only_metered(before: Transaction | None, event: TransactionReported) -> bool:
@@ -402,66 +307,12 @@ def only_metered(before: Transaction | None, event: TransactionReported) -> bool
     )
 
 
-def stops(event: TransactionReported) -> bool:
-    """Whether an event's token, if it has one, was presented to stop."""
-    return event.phase is TransactionPhase.ENDED or event.trigger in _STOPPING_TRIGGERS
-
-
-def same_token(transaction: Transaction, token: TokenRef) -> bool:
-    """Whether this token is the one that charges."""
-    seen = transaction.token
-    return seen is not None and seen.uid.casefold() == token.uid.casefold()
-
-
 def is_stop_of(transaction: Transaction, event: TransactionStopped) -> bool:
     """Whether a stop without an id that we know can be that of this transaction (1.6)."""
     if event.token is None or not same_token(transaction, event.token):
         return False
     started_wh = transaction.meter_start_wh or 0
     return transaction.started_at <= event.at and started_wh <= event.meter_stop_wh
-
-
-def led_to(promise: dict[str, Any], transaction: Transaction) -> bool:
-    """Whether a transaction is the one that a START_SESSION or a reservation promised."""
-    if promise.get("transaction_id") == transaction.id:
-        return True
-    reservation_id = promise.get("reservation_id")
-    if reservation_id is not None and transaction.reservation_id is not None:
-        return bool(reservation_id == transaction.reservation_id)
-    if reservation_id is None and transaction.remote_start_id is not None:
-        return bool(promise["remote_start_id"] == transaction.remote_start_id)
-    seen = transaction.token
-    same_evse = promise["evse_id"] in (None, transaction.evse_id)
-    return seen is not None and same_evse and promise["id_token"].casefold() == seen.uid.casefold()
-
-
-def _authorized(
-    transaction: Transaction, token: TokenRef | None, authorization: Authorization
-) -> Transaction:
-    """Note who charges. A transaction that was accepted keeps its holder whatever comes later.
-
-    Without a token from the station it is the holder's own.
-    """
-    if transaction.billable:
-        return transaction
-    seen = transaction.token
-    if token is not None:
-        seen = TokenSeen(token.uid, token.types[0])
-    elif authorization.holder is not None:
-        seen = TokenSeen(authorization.holder.uid, authorization.holder.type)
-    if not authorization.accepted:
-        transaction = transaction.flagged(flags.TOKEN_REFUSED)
-    elif authorization.session_id is not None:  # "the Session object status to: ACTIVE"
-        session_id = authorization.session_id
-        transaction = replace(transaction, session_id=session_id, cdr_id=session_id)
-    return replace(
-        transaction,
-        token=seen,
-        holder=authorization.holder,
-        authorization=authorization.status,
-        auth_method=authorization.method,
-        authorization_reference=authorization.reference,
-    )
 
 
 def _flagged_by(transaction: Transaction, energy: EnergyMeter) -> Transaction:

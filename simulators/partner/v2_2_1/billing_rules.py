@@ -1,6 +1,6 @@
 """The rules of OCPI 2.2.1 mod_sessions and mod_cdrs between the fields of one object.
 
-What needs earlier messages is in `simulators.partner.ledger`.
+What needs earlier messages is in `simulators.partner.earlier`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from simulators.partner.finding import Finding, advice, below, violation
+from simulators.partner.repricing import HALF_OF_LAST_DIGIT
 from simulators.partner.v2_2_1.cdrs import SESSION_ONLY
 from simulators.partner.v2_2_1.tariff_rules import tariff_rules
 
@@ -20,8 +21,6 @@ IMPLAUSIBLE_KWH = Decimal(2000)
 # totals in hours are written with up to four decimals; the standard's own example has three
 HOURS_TOLERANCE = Decimal("0.001")
 
-# of a volume in a charging period
-HALF_OF_LAST_DIGIT = Decimal("0.00005")
 _TIMES = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
 
 # cost components may each have been rounded to a cent
@@ -106,12 +105,13 @@ def cdr_time_rules(
         if end < start:
             yield violation(clause, "ends before it starts", name)
         hours = Decimal((end - start) // _MICROSECOND) / _MICROSECONDS_PER_HOUR
-        if abs(cdr.total_time - hours) > HOURS_TOLERANCE:
+        session_hours = hours - _reserved_hours(cdr)
+        if abs(cdr.total_time - session_hours) > HOURS_TOLERANCE:
             yield violation(
                 clause,
                 "total_time is not the duration of the session in hours",
                 "total_time",
-                f"{cdr.total_time} != {hours:.4f}",
+                f"{cdr.total_time} != {session_hours:.4f}",
             )
         yield from _spent_rules(cdr, hours)
     if cdr.total_parking_time is not None and cdr.total_parking_time > cdr.total_time:
@@ -119,6 +119,12 @@ def cdr_time_rules(
     for duration in ("total_time", "total_parking_time"):
         if (getattr(cdr, duration) or 0) < 0:
             yield violation(clause, "a duration is not negative", duration)
+
+
+def _reserved_hours(cdr: Any) -> Decimal:
+    """What lies between `start_date_time`, "the start of the reservation", and the session."""
+    times = [one for period in cdr.charging_periods for one in period.dimensions]
+    return sum((one.volume for one in times if one.type == "RESERVATION_TIME"), Decimal(0))
 
 
 def _spent_rules(cdr: Any, hours: Decimal) -> Iterator[Finding]:

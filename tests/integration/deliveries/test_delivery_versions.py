@@ -116,6 +116,22 @@ async def test_an_ended_session_stays_as_it_was_sent_whatever_its_evse_does(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+async def test_a_session_of_which_nothing_is_new_is_not_sent_once_more(
+    world: World, version: str
+) -> None:
+    """As when a car begins to charge: the period that runs is told when it is over."""
+    emsp, _ = await speaking(world, version)
+    await world.put_location("E1")
+    for _ in range(3):
+        at = world.clock.now()
+        await keep(world, ObjectKind.SESSION, session("1", status="ACTIVE", id_="S1", at=at))
+        await world.delivered(emsp)
+        await world.pass_time(20)
+
+    assert [one for one in emsp.methods() if one.endswith(S1)] == [f"PUT {S1}"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 async def test_whoever_pulls_from_the_last_update_that_it_saw_misses_nothing(
     world: World, version: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""What a CDR carries beside its prices: signed values, the meter, the remark (issue 5, Build 4).
+"""What a CDR carries beside its prices: signed values, the meter, the remark.
 
 Stations say it in OCPP's own messages; what partners get of it is judged by the standard's tables.
 """
@@ -82,7 +82,7 @@ async def billed(house: Any, state: Any, transaction_id: str) -> Any:
     return cdr
 
 
-def event(number: int, phase: str, at: str, wh: int, signed: Any = None) -> Any:
+def event(number: int, phase: str, at: str, wh: int | str, signed: Any = None) -> Any:
     """A 2.x TransactionEvent with its reading."""
     value: dict[str, Any] = {"value": Decimal(wh), "measurand": ENERGY}
     value["context"] = {"Started": "Transaction.Begin", "Ended": "Transaction.End"}[phase]
@@ -205,12 +205,40 @@ async def test_a_signed_value_among_many_others_is_found(house: Any) -> None:
 
 
 async def test_signed_values_that_say_another_energy_are_flagged(house: Any) -> None:
-    """2,000 Wh by the ordinary readings, 9,000 by the signed ones: an operator is to look."""
+    """2,000 Wh by the ordinary readings, 2,150 by the signed ones: a cable may lose so much."""
     state = await house.station("ocpp2.0.1")
 
-    await charge_2x(house, state, signed_2x(BEGIN_SIGNED), signed_2x(ocmf("E", "10.000")))
+    await charge_2x(house, state, signed_2x(BEGIN_SIGNED), signed_2x(ocmf("E", "3.150")))
 
     assert (await house.record(state.identity, "tx"))["flags"] == [flags.SIGNED_DIFFERS]
+
+
+async def test_one_that_its_signed_values_exclude_is_held(house: Any) -> None:
+    """As a public 2.1 client does: the register as 0 kWh at the start and without a unit, so in
+    Wh, at the end; the signed data set has it right. 0.18 Wh are not what was charged.
+    """
+    state = await house.station("ocpp2.0.1")
+    both = 'OCMF|{"RD":[{"TX":"B","RV":"0","RU":"kWh"},{"TX":"E","RV":"0.18031"}]}|{"SD":"00"}'
+
+    await house.transactions.reported(state, event(0, "Started", START, 0))
+    await house.transactions.reported(state, event(1, "Ended", END, "0.18031", signed_2x(both)))
+
+    assert await house.cdr(state.identity, "tx") is None
+    record = await house.record(state.identity, "tx")
+    assert record["flags"] == [flags.SIGNED_CONTRADICTS]
+
+
+async def test_what_an_operator_corrects_is_not_held_against_the_signed_values(house: Any) -> None:
+    """2,000 Wh by both, 500 by the operator: nothing had held it, so nothing was released."""
+    state = await house.station("ocpp2.0.1")
+    cdr = await charge_2x(house, state, signed_2x(BEGIN_SIGNED), signed_2x(END_SIGNED))
+
+    correction = Correction(energy_wh=Decimal(500))
+    await house.transactions.decisions.correct(state, "tx", correction, "faulty", cdr["id"])
+
+    again = await house.cdr(state.identity, "tx")
+    assert (again["total_energy"], again["remark"]) == (Decimal("0.5"), "CORRECTED; faulty")
+    assert again["signed_data"] == cdr["signed_data"]
 
 
 async def test_what_its_meter_says_is_not_to_be_billed_is_held(house: Any) -> None:

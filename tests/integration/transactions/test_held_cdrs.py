@@ -1,7 +1,8 @@
-"""What operators do about held bills and about CDRs that were made (issue 5; ADR 0024)."""
+"""What operators do about held bills and about CDRs that were made (ADR 0024)."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import TokenRef
 from gateway.ocpi.conformance.standard import errors
 from gateway.ocpi.versions import BY_NUMBER
-from gateway.services.billing.corrections import CreditCdrs, NotPossible
+from gateway.services.billing.credits import CreditCdrs, NotPossible
 from gateway.services.ports import UnknownChargePoint
 from gateway.services.stations.routing import StationRouter
 from gateway.services.stations.station_state import StationState
@@ -204,6 +205,7 @@ async def test_its_time_is_what_the_operator_says(
         energy_wh=Decimal(4000),
         start=T0 + timedelta(minutes=start),
         end=T0 + timedelta(minutes=end),
+        beyond_power=True,
     )
     await house.stale.correct(state.identity, "tx", times, None)
     cdr = await only_cdr(house)
@@ -212,6 +214,48 @@ async def test_its_time_is_what_the_operator_says(
     assert cdr["total_time"] == Decimal(hours)
     assert cdr["total_energy"] == 4
     assert errors("2.2.1", "CDR", BY_NUMBER["2.2.1"].wire.cdr(cdr)) == []
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        Correction(energy_wh=Decimal(4_000_000)),  # Wh for kWh
+        Correction(meter_start_wh=Decimal(0), meter_stop_wh=Decimal(4_000_000)),
+        Correction(energy_wh=Decimal(20_000), end=T0 + timedelta(minutes=1)),
+    ],
+)
+async def test_more_than_the_connector_can_deliver_is_billed_only_if_it_is_meant(
+    house: Any, slip: Correction
+) -> None:
+    """R21, of a person."""
+    state = await charge(house)
+    before = await house.record(state.identity, "tx")
+    with pytest.raises(NotPossible, match="more than the connector can deliver"):
+        await house.stale.correct(state.identity, "tx", slip, None)
+    assert await house.record(state.identity, "tx") == before
+    assert await house.cdrs() == []
+    await house.stale.correct(state.identity, "tx", replace(slip, beyond_power=True), None)
+    assert (await only_cdr(house))["total_energy"] in (4000, 20)
+
+
+async def test_energy_alone_does_not_correct_a_session_that_began_in_1970(house: Any) -> None:
+    """CLOCK_WRONG: 56 years of parking are not billed because the energy was wrong, too."""
+    state = await charge(house, ((STARTED, -29_500_000, 1000), (UPDATED, 30, 2000), FINE[2]))
+    assert await held_ids(house) == [state.identity]
+    energy = Correction(energy_wh=Decimal(4000))
+    with pytest.raises(NotPossible, match="No session lasts from 1970"):
+        await house.stale.correct(state.identity, "tx", energy, None)
+    await house.stale.correct(state.identity, "tx", replace(energy, start=T0), None)
+    assert (await only_cdr(house))["total_time"] == 1
+
+
+async def test_a_sent_cdr_is_not_corrected_beyond_power_either(house: Any) -> None:
+    state = await charge(house, FINE)
+    sent = await only_cdr(house)
+    slip = Correction(energy_wh=Decimal(4_000_000))
+    with pytest.raises(NotPossible, match="more than the connector can deliver"):
+        await house.stale.correct(state.identity, "tx", slip, None, sent["id"])
+    assert await house.cdrs() == [sent]
 
 
 async def test_what_the_station_had_said_stays_with_the_record(house: Any) -> None:

@@ -116,7 +116,7 @@ async def test_a_session_ends_when_its_amount_is_used_up(house: Any) -> None:
     """payments mod_payments 1.1.3: "can also be stopped by the CPO backend if the preauth limit
     is reached"; once, as long as the charge point has not had its time."""
     session = await charging(house, provider(house))
-    await session.draws(5, "9.99")
+    await session.draws(60, "9.99")
     assert await session.amounts.look() == 0
     await session.draws(10, "10")
     assert await session.amounts.look() == 1
@@ -132,6 +132,13 @@ async def test_no_other_session_has_a_limit(house: Any, why: str) -> None:
     session = await charging(house, partner, tariff if why == "no amount" else TARIFF)
     if why == "not provisioned":
         session.state.record = replace(session.state.record, provision=False)
-    await session.draws(10, "100")
+    await session.draws(600, "100")
     assert await session.amounts.look() == 0
     assert session.socket.stops == []
+
+
+async def test_what_cannot_have_been_ends_no_session(house: Any) -> None:
+    """R21: 100 kWh in 10 minutes is Wh for kWh, or another meter; nobody is told its price."""
+    session = await charging(house, provider(house))
+    await session.draws(10, "100")
+    assert await session.amounts.look() == 0

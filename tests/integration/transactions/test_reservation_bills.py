@@ -248,6 +248,8 @@ async def test_the_session_begins_when_it_became_active(house: Any, protocol: st
     assert session["start_date_time"] == "2026-03-01T10:22:00.000Z"
     assert session["total_cost"] == cdr["total_cost"]
     assert reserved_time(session) == reserved_time(cdr)
+    for number in ("2.2.1", "2.3.0"):  # 2.1.1 adds the Location, which the delivery looks up
+        assert errors(number, "Session", BY_NUMBER[number].wire.session(session)) == []
 
 
 async def test_a_session_that_has_just_begun_owes_no_expiry_fee(scene: Scene) -> None:
@@ -364,7 +366,7 @@ async def test_nobody_pays_for_the_reservation_of_another(scene: Scene) -> None:
 
 
 async def test_a_card_of_the_same_group_pays_for_it(scene: Scene) -> None:
-    """1.6, 5.13: "when the idTag [...] or the parent idTag" matches."""
+    """1.6, 5.13: "when the incoming idTag or the parent idTag match"."""
     await scene.reservations.reserve(
         scene.identity,
         evse_id=1,

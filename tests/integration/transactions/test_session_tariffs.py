@@ -3,6 +3,7 @@
 Every session here takes 2 kWh, and a tariff is told by its price per kWh.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from gateway.domain.bills.cdrs import KEPT_LOCATION
 from gateway.domain.bills.cost import StationCost
 from gateway.domain.charging_preferences import Preferences, PreferencesAnswer
 from gateway.domain.events import (
+    ConnectorState,
+    ConnectorStatusReported,
     MeterReported,
     TransactionPhase,
     TransactionReported,
@@ -27,9 +30,10 @@ from gateway.domain.party import Party
 from gateway.domain.tokens import TokenRef, TokenType
 from gateway.ocpi.pushes.rendering import Renderer
 from gateway.ocpi.versions import VERSIONS, Version
+from gateway.services.billing import billing
 from gateway.services.billing.charging_preferences import ChargingPreferences, NotRunning
-from gateway.services.billing.corrections import NotPossible
 from gateway.services.billing.cost import Costs
+from gateway.services.billing.credits import NotPossible
 from gateway.services.billing.preferred_tariffs import PreferredTariffs
 from gateway.services.billing.station_tariffs import StationTariffs
 from gateway.services.billing.tariffs import TariffBook
@@ -441,6 +445,37 @@ async def test_what_is_not_kept_does_not_price_either(scene: Scene) -> None:
     assert await store.preferences.of([run.transaction.session_id]) == [None]
 
 
+async def test_what_a_connector_says_meanwhile_is_not_lost(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The car is full in the moment in which its driver's preference is priced."""
+    parking = {"type": "PARKING_TIME", "price": Decimal(6), "step_size": 1}
+    components = [*GREEN["elements"][0]["price_components"], parking]
+    await scene.offers(ALL, GREEN | {"elements": [{"price_components": components}]})
+    id_ = await scene.starts()
+    await scene.draws(id_, 2000)
+    full = ConnectorStatusReported(1, 1, ConnectorState.SUSPENDED_EV, scene.now)
+    tasks = []
+    real = billing.make_anew
+
+    async def make_anew(run: Any, in_turn: Any) -> None:
+        if not tasks:
+            tasks.append(asyncio.create_task(scene.house.status.reported(scene.state, full)))
+            for _ in range(3):
+                await asyncio.sleep(0)
+        await real(run, in_turn)
+
+    monkeypatch.setattr(billing, "make_anew", make_anew)
+    await scene.wants(id_, WANTS_GREEN)
+    await asyncio.gather(*tasks)
+    await scene.stops(id_)
+    cdr = await scene.cdr(id_)
+    assert cdr is not None
+    # 2 kWh at 0.20, half an hour at 6.00
+    assert cdr["total_parking_time"] == Decimal("0.5")
+    assert cdr["total_cost"]["before_taxes"] == Decimal("3.40")
+
+
 # --- what follows -----------------------------------------------------------------------------
 
 
@@ -454,7 +489,9 @@ async def test_a_session_that_lacked_a_tariff_is_released_with_one_that_was_put_
     identity = scene.state.identity
     with pytest.raises(NotPossible, match="no-tariff"):
         await scene.house.stale.release(identity, id_, None)
+    assert await scene.house.stale.draft(identity, id_) is None  # nor is one shown, over nothing
     await scene.tariffs.put(PARTY, tariff("T", "0.50"))
+    assert priced(await scene.house.stale.draft(identity, id_), "T", "1")
     await scene.house.stale.release(identity, id_, "the end date was wrong")
     cdr = await scene.cdr(id_)
     assert cdr is not None

@@ -358,6 +358,22 @@ async def test_a_session_that_was_thought_another_partners_is_withdrawn(house: A
     assert len(await house.cdrs()) == 1
 
 
+async def test_a_session_that_nobody_has_to_pay_after_all_is_withdrawn(house: Any) -> None:
+    """A card that stopped it was all that was known; its start, with a blocked one, comes later."""
+    state = await house.station("ocpp2.0.1")
+    last = replace(STORY[3], token=CARD, evse_id=1)
+    await tell(house, state, STORY[1], STORY[2], last)
+    await house.wait_is_over()
+    thought = (await house.record(state.identity, "tx"))["session_id"]
+    sessions = house.store.party(state.party).sessions
+    assert (await sessions.get(thought))["status"] == "ACTIVE"
+    await tell(house, state, replace(STORY[0], token=TokenRef("BAD")))
+    assert (await sessions.get(thought))["status"] == "INVALID"
+    assert await house.cdrs() == []
+    _, held = await house.store.party(state.party).transactions.held(offset=0, limit=9)
+    assert held == 0
+
+
 async def test_cable_first_and_authorize_first_are_billed_alike(house: Any) -> None:
     """ocpp-rules 22: the token comes when it is known."""
     bills = []

@@ -18,10 +18,10 @@ from gateway.domain.events import (
 from gateway.domain.metering.meter import Measurand, Reading, Sample
 from gateway.domain.timestamps import from_text
 from gateway.domain.tokens import AuthorizationStatus, TokenRef
+from gateway.services import transaction_log
 from gateway.services.stations.station_state import StationState
-from gateway.services.transactions import book, retelling
+from gateway.services.transactions import book, logs, retelling
 from gateway.services.transactions import heard as heard_events
-from gateway.services.transactions import log as transaction_log
 
 T0 = from_text("2026-03-01T10:00:00Z")
 CARD = TokenRef("DEADBEEF")
@@ -63,7 +63,7 @@ def retellings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counted.append(len(log))
         return await real(transaction, log, **more)
 
-    monkeypatch.setattr(book, "retold", retold)
+    monkeypatch.setattr(logs, "retold", retold)
     return counted
 
 
@@ -75,9 +75,9 @@ def log_reads(house: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     async def log(state: StationState, transaction_id: str) -> Any:
         read.append(transaction_id)
-        return await book.log(state, transaction_id)
+        return await book.logs.log(state, transaction_id)
 
-    monkeypatch.setattr(book.heard, "_read", log)
+    monkeypatch.setattr(book.logs.heard, "_read", log)
     return read
 
 
@@ -180,7 +180,7 @@ async def test_digests_are_bounded(house: Any, monkeypatch: pytest.MonkeyPatch) 
             event(UPDATED, seq, seq, 1000 + seq, id_=f"tx-{number}", evse_id=1) for seq in range(3)
         ]
         await tell(house, state, *story, *story)
-    heard = house.transactions._book.heard
+    heard = house.transactions._book.logs.heard
     assert sum(len(one) for one in heard._known.values()) == heard._size <= 5
 
 
@@ -188,7 +188,7 @@ async def test_digests_are_bounded(house: Any, monkeypatch: pytest.MonkeyPatch) 
 async def test_a_log_ends_and_the_transaction_is_held(
     house: Any, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
-    monkeypatch.setattr(book, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(logs, "MOST_ENTRIES", 10)
     state = await house.station(protocol)
     id_ = "tx"
     if protocol == "ocpp1.6":
@@ -218,7 +218,7 @@ async def test_a_log_ends_and_the_transaction_is_held(
 async def test_the_length_of_a_log_is_known_after_a_reconnect(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "MOST_ENTRIES", 5)
+    monkeypatch.setattr(logs, "MOST_ENTRIES", 5)
     state = await house.station("ocpp2.0.1")
     await tell(house, state, BEGIN, *(event(UPDATED, n, n, 1000 + n) for n in range(1, 5)))
     again = await house.connect(state.identity, "ocpp2.0.1")
@@ -233,7 +233,7 @@ async def test_a_long_story_is_told_with_the_loop_free_now_and_then(
     state = await house.station("ocpp2.0.1")
     await tell(house, state, BEGIN)
     run, breaths = state.open["tx"], []
-    log = await house.transactions._book.log(state, "tx")
+    log = await house.transactions._book.logs.log(state, "tx")
 
     async def sleep(seconds: float) -> None:
         breaths.append(seconds)

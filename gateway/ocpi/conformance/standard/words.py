@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Final
-from zoneinfo import available_timezones
 
+from gateway.domain.timestamps import time_zones
 from gateway.ocpi.conformance.standard.plain_types import Body, decimals
 
 _TIME_OF_DAY: Final = re.compile(r"([0-1][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
@@ -44,18 +43,12 @@ def _twice(what: str, keys: Iterable[str]) -> Iterator[str]:
         seen.add(key.lower())
 
 
-@cache
-def _zones() -> frozenset[str]:
-    """Their names: a search through hundreds of files, so done once."""
-    return frozenset(available_timezones())
-
-
 def _location(_: str, body: Body) -> Iterator[str]:
     """mod_locations, Location object: ids are unique, the newest part dates the whole."""
     evses: list[Body] = body.get("evses", [])
     yield from _twice("EVSE uid", (evse["uid"] for evse in evses))
     yield from _older_than_its_parts(body, "EVSE", evses, "uid")
-    if "time_zone" in body and body["time_zone"] not in _zones():
+    if "time_zone" in body and body["time_zone"] not in time_zones():
         yield f"time_zone {body['time_zone']} is not in the IANA time zone database"
     if body.get("publish") and body.get("publish_allowed_to"):
         yield "publish_allowed_to is only for a Location with publish false"
@@ -164,15 +157,26 @@ _SESSION_ONLY: Final = frozenset(
 )
 
 
-def _periods(body: Body, start: str, end: str) -> Iterator[str]:
-    """mod_cdrs, ChargingPeriod class: a period ends when the next one starts, if at once."""
-    starts = [_when(period["start_date_time"]) for period in body.get("charging_periods", [])]
+def _periods(body: Body, start: str, end: str, *, session: bool = False) -> Iterator[str]:
+    """mod_cdrs, ChargingPeriod class: a period ends when the next one starts, if at once.
+
+    A Session starts when it "became ACTIVE", a CDR with the reservation that led to it.
+    """
+    periods = body.get("charging_periods", [])
+    starts = [_when(period["start_date_time"]) for period in periods]
     if starts != sorted(starts):
         yield "the charging_periods do not follow each other"
-    if start in body and any(at < _when(body[start]) for at in starts):
+    bound = [period for period in periods if not (session and _is_reserved(period))]
+    if start in body and any(
+        _when(period["start_date_time"]) < _when(body[start]) for period in bound
+    ):
         yield f"a charging period starts before {start}"
     if end in body and any(at > _when(body[end]) for at in starts):
         yield f"a charging period starts after {end}"
+
+
+def _is_reserved(period: Body) -> bool:
+    return any(one["type"] == "RESERVATION_TIME" for one in period["dimensions"])
 
 
 def _totals(body: Body, end: str) -> Iterator[str]:
@@ -226,7 +230,7 @@ def _session(version: str, body: Body) -> Iterator[str]:
     start, end = ("start_datetime", "end_datetime") if old else ("start_date_time", "end_date_time")
     yield from _not_later(body, start, end)
     # 2.2.1 and later let start_date_time move (PENDING to ACTIVE); a whole object is consistent
-    yield from _periods(body, start, end)
+    yield from _periods(body, start, end, session=True)
     # our own reading of "the timestamp when the session was completed"; a PATCH may leave it out
     if "currency" in body and body.get("status") == "COMPLETED" and end not in body:
         yield f"COMPLETED without {end}"
