@@ -30,4 +30,5 @@ async def test_a_station_that_connects_wins_over_whoever_has_it_in_hand(
 
     back, _ = await asyncio.gather(house.connect(identity, "ocpp2.0.1"), act())
     local = house.router.local(identity)
-    assert local is not None and local[0] is back
+    assert local is not None
+    assert local[0] is back
