@@ -475,9 +475,9 @@ def _by_hand(said: list[Any], minutes: float) -> dict[str, Decimal]:
             reads.append((round((one.at - T0).total_seconds()), value))
     found = {"TIME": Decimal(states.count(False)), "PARKING_TIME": Decimal(states.count(True))}
     found |= {"TIME Wh": Decimal(0), "PARKING_TIME Wh": Decimal(0)}
+    seconds = [False]
     for (since, before), (until, after) in pairwise(reads):
-        # at one moment: what follows the last second that charged, or parked, before it
-        seconds = states[since:until] or states[max(0, until - 1) : until] or [False]
+        seconds = states[since:until] or seconds  # more at the same moment is of the same stretch
         found["TIME Wh" if False in seconds else "PARKING_TIME Wh"] += after - before
     return found
 

@@ -558,6 +558,18 @@ def test_energy_fed_back_through_a_limit_is_taken_off_at_the_price_it_had() -> N
     assert [each.volumes[Dimension.ENERGY] for each in priced.periods] == [5, 3, -3, -3]
 
 
+def test_a_price_that_would_hold_for_no_time_at_all_is_not_charged() -> None:
+    """At 12:30, when the fee would begin, 1 kWh is passed on the way back, when it would end."""
+    elements = [element(component("FLAT", "5.00"), start_time="12:30", min_kwh=1)]
+    half = timedelta(minutes=30)
+    periods = (
+        ChargingPeriod(NOON - half, {Dimension.ENERGY: Decimal(2)}),
+        ChargingPeriod(NOON, {Dimension.ENERGY: Decimal(-2)}),
+    )
+    document = {"id": "T", "currency": "EUR", "elements": elements}
+    assert price(parse_tariff(document), Usage(NOON - half, NOON + 2 * half, periods)).lines == ()
+
+
 def test_energy_fed_back_makes_no_credit() -> None:
     """mod_cdrs ENERGY may be negative; a bill is not."""
     priced = bill([element(component("ENERGY", "0.20"))], 60, ENERGY="-3")

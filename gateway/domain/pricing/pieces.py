@@ -233,9 +233,10 @@ class Cuts:
         cuts.extend(_cut_at(limit, stretch) for limit in energies)
         begin, amounts = stretch.energy_before, stretch.amounts
         energy, extent = abs(amounts.energy) or 1, end - start or 1
-        cuts.sort(key=lambda cut: cut.part * (energy if cut.energy is None else extent))
+        # Where two fall together nothing lies between: what holds for no time at all costs nothing.
+        places = {cut.part * (energy if cut.energy is None else extent): cut for cut in cuts}
         pieces, cut_at, before = [], None, Amounts()
-        for cut in cuts:
+        for _, cut in sorted(places.items()):
             reached = amounts.first(cut.part, cut.whole)
             pieces.append(_piece(begin, start, before, reached, cut_at))
             start, cut_at, before = cut.offset, cut.energy, reached
